@@ -1,0 +1,1 @@
+"""Contracts of every event in and out, as frozen models."""

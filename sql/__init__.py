@@ -1,0 +1,1 @@
+"""Migrations, functions and queries as files of SQL."""

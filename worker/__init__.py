@@ -1,0 +1,1 @@
+"""Inventory worker: commerce events in from Kafka, stock and reservations kept in Postgres, answers out."""

@@ -1,0 +1,1 @@
+"""Development aids: embedded servers, the sample day, simulation and benchmarks."""

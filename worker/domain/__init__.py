@@ -1,0 +1,1 @@
+"""The rules of stock as pure functions: values in, values out; no clock, randomness or I/O."""

@@ -1,0 +1,1 @@
+"""The running worker: consume, decode, process, store, answer and relay."""
