@@ -1,1 +1,54 @@
 """Contracts of every event in and out, as frozen models."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from schemas.carts import CartValidated
+from schemas.catalogue import (
+    LocationCreated,
+    LocationDeleted,
+    LocationUpdated,
+    SalesChannelUpdated,
+    VariantCreated,
+)
+from schemas.contract import Contract
+from schemas.event_type import EventType
+from schemas.orders import OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
+from schemas.stock import StockAdjusted, StockSet
+
+__all__ = ["INPUTS", "EventData", "EventType"]
+
+EventData = (
+    VariantCreated
+    | LocationCreated
+    | LocationUpdated
+    | LocationDeleted
+    | SalesChannelUpdated
+    | StockSet
+    | StockAdjusted
+    | CartValidated
+    | OrderPlaced
+    | OrderFulfilled
+    | OrderReturned
+    | ReservationMoved
+)
+"""Data of an event that kept its contract."""
+
+INPUTS: Final[Mapping[str, type[Contract]]] = MappingProxyType(
+    {
+        EventType.VARIANT_CREATED: VariantCreated,
+        EventType.LOCATION_CREATED: LocationCreated,
+        EventType.LOCATION_UPDATED: LocationUpdated,
+        EventType.LOCATION_DELETED: LocationDeleted,
+        EventType.SALES_CHANNEL_UPDATED: SalesChannelUpdated,
+        EventType.STOCK_SET: StockSet,
+        EventType.STOCK_ADJUSTED: StockAdjusted,
+        EventType.CART_VALIDATED: CartValidated,
+        EventType.ORDER_PLACED: OrderPlaced,
+        EventType.ORDER_FULFILLED: OrderFulfilled,
+        EventType.ORDER_RETURNED: OrderReturned,
+        EventType.RESERVATION_MOVED: ReservationMoved,
+    }
+)
+"""The contract of each input event's data, by event type."""

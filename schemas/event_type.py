@@ -1,0 +1,20 @@
+"""The types of the events that the worker reads, by the names they carry in `ce_type`."""
+
+from enum import StrEnum
+
+
+class EventType(StrEnum):
+    """Type of an event as written on the wire; by default also the name of its topic (DESIGN §3)."""
+
+    VARIANT_CREATED = "variant.created"
+    LOCATION_CREATED = "location.created"
+    LOCATION_UPDATED = "location.updated"
+    LOCATION_DELETED = "location.deleted"
+    SALES_CHANNEL_UPDATED = "sales_channel.updated"
+    STOCK_SET = "stock.set"
+    STOCK_ADJUSTED = "stock.adjusted"
+    CART_VALIDATED = "cart.validated"
+    ORDER_PLACED = "order.placed"
+    ORDER_FULFILLED = "order.fulfilled"
+    ORDER_RETURNED = "order.returned"
+    RESERVATION_MOVED = "reservation.moved"

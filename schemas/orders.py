@@ -1,0 +1,125 @@
+"""Contracts of order events: placed, fulfilled, returned, and the admin's move of a reservation."""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from schemas.contract import LINES_MAX, Contract, Id, NullIs, refuse_doubled
+from schemas.quantity import LineQuantity
+
+
+class Policy(StrEnum):
+    """What happens to an order that stock does not cover whole."""
+
+    ALL_OR_NOTHING = "all_or_nothing"
+    PARTIAL = "partial"
+    BACKORDER = "backorder"
+
+
+class Strategy(StrEnum):
+    """Which locations an order's reservations are taken from, among those with stock."""
+
+    PRIORITY = "priority"
+    MOST_AVAILABLE = "most_available"
+    FEWEST_SPLITS = "fewest_splits"
+    RANDOM = "random"
+
+
+class Disposition(StrEnum):
+    """In which state returned goods came back, and so into which bucket they go."""
+
+    SELLABLE = "sellable"
+    DAMAGED = "damaged"
+    QUARANTINED = "quarantined"
+    DISCARDED = "discarded"
+
+
+class OrderLine(Contract):
+    """A line of an order to place."""
+
+    line_item_id: Id
+    variant_id: Id
+    quantity: LineQuantity
+    location_id: Id | None = None
+    """Firm: the line is reserved there or nowhere."""
+
+
+class OrderPlaced(Contract):
+    """An order was placed: every managed line is reserved, from one location or several."""
+
+    order_id: Id
+    sales_channel_id: Id
+    cart_id: Id | None = None
+    lines: Annotated[tuple[OrderLine, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)]
+    policy: Annotated[Policy, Field(strict=False)] | None = None
+    strategy: Annotated[Strategy, Field(strict=False)] | None = None
+
+    @model_validator(mode="after")
+    def _lines_once(self) -> Self:
+        # The busiest contract by far: the common case is told here, without a call.
+        if len({line.line_item_id for line in self.lines}) != len(self.lines):
+            refuse_doubled((line.line_item_id for line in self.lines), "line_item_id")
+        return self
+
+
+class FulfilledLine(Contract):
+    """How much of an order line was shipped."""
+
+    line_item_id: Id
+    quantity: LineQuantity
+
+
+class OrderFulfilled(Contract):
+    """Goods of an order left a location. Without lines: all that the order now holds."""
+
+    order_id: Id
+    fulfillment_id: Id
+    location_id: Id | None = None
+    """Absent: from where the order's reservations are."""
+    lines: (
+        Annotated[tuple[FulfilledLine, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)] | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _lines_once(self) -> Self:
+        refuse_doubled((line.line_item_id for line in self.lines or ()), "line_item_id")
+        return self
+
+
+class ReturnedLine(Contract):
+    """How much of an order line came back, and in which state."""
+
+    line_item_id: Id
+    quantity: LineQuantity
+    disposition: Annotated[Disposition, Field(strict=False), NullIs(Disposition.SELLABLE)] = (
+        Disposition.SELLABLE
+    )
+
+
+class OrderReturned(Contract):
+    """Goods of an order came back to a location."""
+
+    order_id: Id
+    return_id: Id
+    location_id: Id | None = None
+    """Absent: to where the units left."""
+    lines: Annotated[tuple[ReturnedLine, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)]
+
+    @model_validator(mode="after")
+    def _lines_once(self) -> Self:
+        refuse_doubled((line.line_item_id for line in self.lines), "line_item_id")
+        return self
+
+
+class ReservationMoved(Contract):
+    """An admin changed from where reserved goods will be shipped."""
+
+    order_id: Id
+    line_item_id: Id
+    inventory_item_id: Id | None = None
+    """Absent: all parts of the line, or none."""
+    from_location_id: Id
+    to_location_id: Id
+    quantity: LineQuantity | None = None
+    """Units of the named item, else of the line; absent: all that is held there."""

@@ -1,0 +1,72 @@
+"""Contracts of stock events: counts and adjustments of an item's buckets at a location."""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from schemas.contract import VERSION_MAX, Contract, Id, Label, NullIs, Version, one_of, refuse_unless_one
+from schemas.quantity import Delta, StockQuantity
+
+_ITEM_NAMES = ("inventory_item_id", "sku", "variant_id")
+
+
+class AdjustableBucket(StrEnum):
+    """What stock.adjusted may change."""
+
+    STOCKED = "stocked"
+    INCOMING = "incoming"
+    DAMAGED = "damaged"
+    QUARANTINED = "quarantined"
+
+
+class SettableBucket(StrEnum):
+    """What stock.set may set; `available` sets stocked so that commitments are kept."""
+
+    STOCKED = "stocked"
+    INCOMING = "incoming"
+    DAMAGED = "damaged"
+    QUARANTINED = "quarantined"
+    AVAILABLE = "available"
+
+
+class NamesItem(Contract):
+    """An inventory item named in exactly one way: by id, by sku, or by a variant made of that item alone."""
+
+    model_config = ConfigDict(json_schema_extra=one_of(_ITEM_NAMES))
+
+    inventory_item_id: Id | None = None
+    sku: Id | None = None
+    variant_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        refuse_unless_one(self, _ITEM_NAMES)
+        return self
+
+
+class StockSet(NamesItem):
+    """A bucket was counted: absolute for that bucket; makes the level where there is none."""
+
+    location_id: Id
+    bucket: Annotated[SettableBucket, Field(strict=False), NullIs(SettableBucket.STOCKED)] = (
+        SettableBucket.STOCKED
+    )
+    quantity: StockQuantity
+    low_stock_threshold: StockQuantity | None = None
+    safety_stock: StockQuantity | None = None
+    backorder_limit: StockQuantity | None = None
+    version: Version | None = None
+    expected_level_version: Annotated[int, Field(ge=0, le=VERSION_MAX)] | None = None
+    """Refused as `version_mismatch` unless the level stands at it; 0 = no level yet."""
+
+
+class StockAdjusted(NamesItem):
+    """A bucket changed by a difference; refused as `below_zero` where the bucket would not bear it."""
+
+    location_id: Id
+    bucket: Annotated[AdjustableBucket, Field(strict=False), NullIs(AdjustableBucket.STOCKED)] = (
+        AdjustableBucket.STOCKED
+    )
+    delta: Delta
+    reason: Label | None = None
