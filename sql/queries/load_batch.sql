@@ -1,0 +1,2 @@
+-- Lock and read what a batch needs: see functions/load_batch.sql for parameters and locks.
+select * from load_batch_v1($1, $2, $3, $4, $5, $6, $7, $8)

@@ -1,0 +1,5 @@
+-- What came back onto which level with the returns of these orders.
+-- Parameters: $1 order numbers. Locks: none (the orders are locked).
+select p.order_no, p.return_no, p.line_no, p.level_no, p.quantity, p.disposition from order_return_part as p
+where p.order_no = any($1::bigint [])
+order by p.order_no, p.return_no, p.part_no

@@ -1,0 +1,15 @@
+-- The returns of these orders with their lines.
+-- Parameters: $1 order numbers. Locks: none (the orders are locked).
+select
+    r.order_no,
+    r.return_no,
+    r.return_id,
+    r.body_hash,
+    array_agg(l.line_no order by l.place) as line_nos,
+    array_agg(l.quantity_micro order by l.place) as quantities,
+    array_agg(l.disposition order by l.place) as dispositions
+from order_return as r
+inner join order_return_line as l on l.order_no = r.order_no and l.return_no = r.return_no
+where r.order_no = any($1::bigint [])
+group by r.order_no, r.return_no
+order by r.order_no, r.return_no

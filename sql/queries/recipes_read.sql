@@ -1,0 +1,13 @@
+-- The parts of these recipes, with their items. Parameters: $1 recipe numbers. Locks: none (never updated).
+select
+    p.recipe_no,
+    p.required,
+    i.item_no,
+    i.inventory_item_id,
+    i.sku,
+    i.decimal_places,
+    i.low_stock_threshold
+from recipe_part as p
+inner join inventory_item as i on i.item_no = p.item_no
+where p.recipe_no = any($1::int [])
+order by p.recipe_no, p.item_no

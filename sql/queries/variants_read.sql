@@ -1,0 +1,14 @@
+-- Known variants with the parts of their present recipe. Parameters: $1 variant ids. Locks: none.
+select
+    v.variant_no,
+    v.variant_id,
+    v.sku,
+    v.allow_backorder,
+    v.backorder_limit,
+    v.recipe_no,
+    v.content_hash,
+    v.guard_version,
+    v.guard_source,
+    v.guard_time
+from variant as v
+where v.known and v.variant_id = any($1::text [])

@@ -1,0 +1,253 @@
+"""The composition root: builds the worker from its settings, starts and stops it in order.
+
+The only module that reads the clock, draws random numbers and knows everybody.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import TYPE_CHECKING, TypeVar
+
+import asyncpg
+from aiokafka import TopicPartition
+
+import sql
+from schemas.topics import types_by_topic
+from worker.runtime.answer import AnswerWriter
+from worker.runtime.backoff import Backoff
+from worker.runtime.catalogue import CatalogueCache
+from worker.runtime.consume import Intake, IntakeSettings
+from worker.runtime.database import connection, open_pool
+from worker.runtime.errors import Fatal, Transient
+from worker.runtime.interned import Interned
+from worker.runtime.load import Loader
+from worker.runtime.migrate import require_fitting_schema
+from worker.runtime.pipeline import CommitOffsets, IsCurrent, Pipeline, PipelineSettings
+from worker.runtime.process import Processor, ProcessorSettings
+from worker.runtime.publish import Publisher, PublisherSettings
+from worker.runtime.relay import Relay, RelaySettings
+from worker.runtime.watchdog import Watchdog, WatchdogSettings
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from worker.runtime.database import Pool
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PROGRESS_READ = sql.query("progress_read")
+
+
+class Worker:
+    """One worker process: a member of the consumer group, with its connections and loops."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until told to stop. Raises Transient when a server cannot be reached in time, Fatal otherwise."""
+        settings = self.settings
+        pool = await self._reach_database()
+        publisher = Publisher(PublisherSettings(bootstrap=settings.kafka_bootstrap, client_id=self.name))
+        try:
+            await self._reach_kafka(publisher)
+            await self._run_with(pool, publisher)
+        finally:
+            await publisher.stop(settings.stop_deadline_s)
+            await _close(pool, settings.stop_deadline_s)
+
+    def stop(self) -> None:
+        """Ask the worker to end: it finishes the batch under way and leaves the group."""
+        self._stopping.set()
+
+    def stop_on_signals(self) -> None:
+        """End in order on SIGTERM and SIGINT."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+
+    async def _run_with(self, pool: "Pool", publisher: Publisher) -> None:
+        settings = self.settings
+        writer = AnswerWriter(
+            settings.cloudevents_source, settings.consumer_group, version("inventory-worker")
+        )
+        topics = types_by_topic(settings.topic_types)
+        relay = Relay(
+            RelaySettings(
+                publish_deadline_s=settings.publish_deadline_s,
+                publish_lease=timedelta(seconds=settings.publish_lease_s),
+            ),
+            pool,
+            publisher,
+            writer,
+            _backoff,
+            _clock,
+        )
+        pipeline = self._pipeline(
+            pool,
+            relay,
+            writer,
+            topics,
+            lambda offsets: intake.commit(offsets),
+            lambda batch: intake.is_current(batch),
+        )
+        intake = Intake(
+            IntakeSettings(
+                bootstrap=settings.kafka_bootstrap,
+                group=settings.consumer_group,
+                topics=tuple(topics),
+                client_id=self.name,
+                batch_records_max=settings.batch_records_max,
+            ),
+            pipeline.offer,
+            lambda partitions: self._positions(pool, partitions),
+            lambda _partitions: pipeline.drain(),
+        )
+        watchdog = Watchdog(WatchdogSettings(stuck_after_s=settings.stuck_after_s), intake)
+        loops = [asyncio.ensure_future(loop) for loop in (pipeline.run(), relay.run())]
+        try:
+            await _until_deadline(intake.start, settings.start_deadline_s)
+            log.info("worker %s reads %d topics", self.name, len(topics))
+            loops += [asyncio.ensure_future(intake.run_until_stopped()), asyncio.ensure_future(watchdog.run())]
+            stopping = asyncio.ensure_future(self._stopping.wait())
+            await asyncio.wait([*loops, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for loop in loops:
+                if loop.done():
+                    loop.result()
+            stopping.cancel()
+            await self._end_in_order(intake, pipeline, relay)
+        finally:
+            await intake.stop()
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+
+    async def _end_in_order(self, intake: Intake, pipeline: Pipeline, relay: Relay) -> None:
+        """Let what is under way end: no record is redelivered and no answer is late because of a stop."""
+        log.info("worker %s ends", self.name)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.stop_deadline_s):
+                await intake.halt()
+                await pipeline.drain()
+                await relay.idle()
+
+    def _pipeline(
+        self,
+        pool: "Pool",
+        relay: Relay,
+        writer: AnswerWriter,
+        topics: Mapping[str, str],
+        commit_offsets: CommitOffsets,
+        is_current: IsCurrent,
+    ) -> Pipeline:
+        settings = self.settings
+        interned = Interned()
+        loader = Loader(
+            CatalogueCache(), interned, topics, timedelta(seconds=settings.parked_deadline_s)
+        )
+        processor = Processor(
+            ProcessorSettings(
+                worker=self.name,
+                consumer_group=settings.consumer_group,
+                publish_lease=timedelta(seconds=settings.publish_lease_s),
+            ),
+            loader,
+            interned,
+            writer,
+        )
+        return Pipeline(
+            PipelineSettings(
+                batch_records_max=settings.batch_records_max,
+                sweep_interval_s=settings.sweep_interval_ms / 1000,
+            ),
+            pool,
+            processor,
+            relay,
+            topics,
+            commit_offsets,
+            is_current,
+            _backoff,
+        )
+
+    async def _positions(
+        self, pool: "Pool", partitions: Collection[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """How far the database has read these partitions; a restored one is caught up from there."""
+        try:
+            async with connection(pool) as db:
+                rows = await db.fetch(PROGRESS_READ, self.settings.consumer_group)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise Transient(f"the database does not answer: {error}") from error
+        known = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        return {partition: known[partition] for partition in partitions if partition in known}
+
+    async def _reach_database(self) -> "Pool":
+        """Raises Transient when the database is not there in time, SchemaMismatch when it does not fit."""
+        settings = self.settings
+
+        async def reach(deadline_s: float) -> "Pool":
+            try:
+                async with asyncio.timeout(deadline_s):
+                    pool = await open_pool(
+                        settings.database_url.get_secret_value(),
+                        application_name=f"inventory-worker {self.name}",
+                        connections_max=settings.database_connections_max,
+                        role=settings.database_role,
+                    )
+            except asyncpg.InvalidParameterValueError as error:
+                message = f"the database does not know the role {settings.database_role}: run `inventory-worker migrate`"
+                raise Fatal(message) from error
+            except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+                raise Fatal(f"the database refuses the connection: {error}") from error
+            except (asyncpg.PostgresError, OSError) as error:
+                raise Transient(f"cannot reach Postgres: {error}") from error
+            return pool
+
+        pool = await _until_deadline(reach, settings.start_deadline_s)
+        async with connection(pool) as db:
+            await require_fitting_schema(db)
+        return pool
+
+    async def _reach_kafka(self, publisher: Publisher) -> None:
+        await _until_deadline(publisher.start, self.settings.start_deadline_s)
+
+
+async def _until_deadline(action: Callable[[float], Awaitable[T]], deadline_s: float) -> T:
+    """Try until it works; the action is given the seconds left. Raises its Transient once none are left."""
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + deadline_s
+    backoff = _backoff()
+    while True:
+        try:
+            return await action(max(ends_at - loop.time(), 0.1))
+        except Transient as error:
+            if loop.time() >= ends_at:
+                raise
+            log.warning("%s; trying again", error)
+            await backoff.wait()
+
+
+async def _close(pool: "Pool", deadline_s: float) -> None:
+    try:
+        async with asyncio.timeout(deadline_s):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
+def _backoff() -> Backoff:
+    return Backoff(random.random)
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,55 @@
+"""The numbers that stand in the database for event types, outcomes, buckets and strategies.
+
+The migrations hold the same numbers in lookup tables; a test compares both. A number is never reused.
+"""
+
+from schemas.event_type import EventType
+from schemas.orders import Strategy
+from schemas.outcome import Outcome
+
+TYPE_NOS: dict[EventType, int] = {
+    EventType.VARIANT_CREATED: 1,
+    EventType.LOCATION_CREATED: 4,
+    EventType.LOCATION_UPDATED: 5,
+    EventType.LOCATION_DELETED: 6,
+    EventType.SALES_CHANNEL_UPDATED: 7,
+    EventType.STOCK_SET: 8,
+    EventType.STOCK_ADJUSTED: 9,
+    EventType.CART_VALIDATED: 13,
+    EventType.ORDER_PLACED: 15,
+    EventType.ORDER_FULFILLED: 18,
+    EventType.ORDER_RETURNED: 20,
+    EventType.RESERVATION_MOVED: 21,
+}
+
+OUTCOME_NOS: dict[Outcome, int] = {
+    Outcome.APPLIED: 1,
+    Outcome.PARTIALLY_APPLIED: 2,
+    Outcome.ALREADY_APPLIED: 3,
+    Outcome.STALE: 4,
+    Outcome.INSUFFICIENT_STOCK: 5,
+    Outcome.UNKNOWN_VARIANT: 6,
+    Outcome.BELOW_ZERO: 7,
+    Outcome.EXCEEDS_ORDERED: 8,
+    Outcome.EXCEEDS_SHIPPED: 9,
+    Outcome.ORDER_CANCELED: 10,
+    Outcome.LOCATION_NOT_ALLOWED: 11,
+    Outcome.VERSION_MISMATCH: 12,
+    Outcome.CONFLICT: 13,
+    Outcome.PARKED: 100,
+    Outcome.DEAD_LETTERED: 101,
+}
+
+PARKED_NO = OUTCOME_NOS[Outcome.PARKED]
+DEAD_NO = OUTCOME_NOS[Outcome.DEAD_LETTERED]
+
+STRATEGY_NOS: dict[Strategy, int] = {
+    Strategy.PRIORITY: 0,
+    Strategy.MOST_AVAILABLE: 1,
+    Strategy.FEWEST_SPLITS: 2,
+    Strategy.RANDOM: 3,
+}
+STRATEGIES: dict[int, Strategy] = {number: strategy for strategy, number in STRATEGY_NOS.items()}
+
+PLACES_PER_BATCH = 8192
+"""A place in the archive is batch_id * PLACES_PER_BATCH + the record's index in the batch."""

@@ -1,0 +1,465 @@
+"""Lock what a batch changes, then read it: from the names in its events to the snapshot that rules decide on.
+
+Kinds of locks, in this order and each sorted: catalogue rows, orders, items (protocol §2.2; ADR 0004). Which
+items an order's later events need is known from its frozen lines, so functions/load_batch.sql locks them too.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+import sql
+from schemas.orders import Disposition, OrderPlaced, Strategy
+from worker.domain.event import Event
+from worker.domain.model import (
+    Catalogue,
+    Fulfillment,
+    Guard,
+    Item,
+    Level,
+    LevelReservation,
+    Line,
+    LineQuantity,
+    Order,
+    Recipe,
+    Reservation,
+    Return,
+    Returned,
+    ReturnLine,
+    SetKey,
+    Shipped,
+    Snapshot,
+)
+from worker.domain.needs import Needs, item_ids_made, needs_of
+from worker.runtime.codes import STRATEGIES, STRATEGY_NOS
+from worker.runtime.decode import Arrival
+from worker.runtime.parked import ParkedRow, parked_rows
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from worker.runtime.catalogue import CatalogueCache
+    from worker.runtime.database import Connection
+    from worker.runtime.interned import Interned
+
+LOAD_BATCH = sql.query("load_batch")
+VARIANTS_LOCK = sql.query("variants_lock")
+LOCATIONS_LOCK = sql.query("locations_lock")
+CHANNELS_LOCK = sql.query("sales_channels_lock")
+ITEMS_MAKE = sql.query("items_make")
+ITEM_NOS_READ = sql.query("item_nos_read")
+ORDER_HEADS_READ = sql.query("order_heads_read")
+ORDER_LINES_READ = sql.query("order_lines_read")
+ORDER_RESERVATIONS_READ = sql.query("order_reservations_read")
+ORDER_FULFILLMENTS_READ = sql.query("order_fulfillments_read")
+ORDER_FULFILLMENT_PARTS_READ = sql.query("order_fulfillment_parts_read")
+ORDER_RETURNS_READ = sql.query("order_returns_read")
+ORDER_RETURN_PARTS_READ = sql.query("order_return_parts_read")
+ORDER_PARKED_READ = sql.query("order_parked_read")
+SET_GUARDS_READ = sql.query("set_guards_read")
+LEVEL_RESERVATIONS_READ = sql.query("level_reservations_read")
+
+
+class RerunError(Exception):
+    """Another worker changed what this batch is about: roll back and run the same batch again."""
+
+
+class OrderHead(NamedTuple):
+    """What an order's row says; compared after the decision to see which rows to rewrite."""
+
+    revision: int
+    placement_hash: bytes | None
+    sales_channel_id: str | None
+    strategy_no: int
+    cart_id: str | None
+
+
+class ItemNos(NamedTuple):
+    """The items of a batch by number: to lock, and only to read."""
+
+    locked: frozenset[int]
+    read: frozenset[int]
+
+
+@dataclass(slots=True)
+class OrderRows:
+    """The rows of those orders of the batch that were there before it."""
+
+    lines: "list[asyncpg.Record]" = field(default_factory=list)
+    recipes: dict[int, Recipe] = field(default_factory=dict)
+    reservations: "list[asyncpg.Record]" = field(default_factory=list)
+    fulfillments: "list[asyncpg.Record]" = field(default_factory=list)
+    fulfillment_parts: "list[asyncpg.Record]" = field(default_factory=list)
+    returns: "list[asyncpg.Record]" = field(default_factory=list)
+    return_parts: "list[asyncpg.Record]" = field(default_factory=list)
+    parked: list[ParkedRow] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What was read under the locks of one batch. `snapshot` makes fresh working copies of it."""
+
+    row: "asyncpg.Record"
+    needs: Needs
+    item_nos: ItemNos
+    cache: "CatalogueCache"
+    made: Catalogue
+    """Only its `*_nos`: the catalogue rows locked for this batch's catalogue events."""
+    heads: dict[str, OrderHead]
+    order_nos: dict[str, int]
+    orders: OrderRows
+    parked_until: datetime
+    set_guards: "list[asyncpg.Record]" = field(default_factory=list)
+    reservations_by_level: dict[int, list[LevelReservation]] = field(default_factory=dict)
+
+    @property
+    def batch_id(self) -> int:
+        """The number of this batch."""
+        return self.row["batch_id"]  # type: ignore[no-any-return]  # records are untyped
+
+    @property
+    def now(self) -> datetime:
+        """The database's clock, read after the locks."""
+        return self.row["now"]  # type: ignore[no-any-return]  # records are untyped
+
+    def snapshot(self) -> Snapshot:
+        """The batch's working copies, as the locks found them."""
+        needs = self.needs
+        catalogue = self.cache.view(
+            [*needs.variant_ids, *needs.variant_ids_read], needs.item_ids, needs.skus
+        )
+        catalogue.item_nos = self.made.item_nos
+        catalogue.variant_nos = self.made.variant_nos
+        catalogue.location_nos = self.made.location_nos
+        catalogue.channel_nos = self.made.channel_nos
+        levels, levels_by_no = self._levels(_items_by_no(catalogue, self.orders.recipes))
+        return Snapshot(
+            now=self.now,
+            parked_deadline=self.parked_until,
+            catalogue=catalogue,
+            orders=self._orders(levels_by_no),
+            levels=levels,
+            items_locked=frozenset(self.row["items_locked"] or ()),
+            set_guards=self._set_guards(levels_by_no),
+            reservations_by_level=self.reservations_by_level,
+        )
+
+    def _levels(self, items: Mapping[int, Item]) -> tuple[dict[int, dict[int, Level]], dict[int, Level]]:
+        row, locations = self.row, self.cache.locations_by_no
+        levels: dict[int, dict[int, Level]] = {
+            item_no: {} for item_no in (*(row["items_locked"] or ()), *self.item_nos.read)
+        }
+        by_no: dict[int, Level] = {}
+        if row["level_nos"] is None:
+            return levels, by_no
+        for level_no, item_no, location_no, stocked, reserved, version in zip(
+            row["level_nos"],
+            row["level_items"],
+            row["level_locations"],
+            row["stocked"],
+            row["reserved"],
+            row["versions"],
+            strict=True,
+        ):
+            level = Level(
+                level_no, items[item_no], locations[location_no], stocked, reserved, version=version
+            )
+            by_no[level_no] = level
+            levels[item_no][location_no] = level
+        if row["detail_level_nos"] is not None:
+            self._detail(by_no)
+        return levels, by_no
+
+    def _detail(self, levels_by_no: Mapping[int, Level]) -> None:
+        """The columns that most levels leave at their defaults."""
+        row = self.row
+        for at, level_no in enumerate(row["detail_level_nos"]):
+            level = levels_by_no[level_no]
+            level.incoming = row["incoming"][at]
+            level.damaged = row["damaged"][at]
+            level.quarantined = row["quarantined"][at]
+            level.shortfall = row["shortfall"][at]
+            level.low_stock_threshold = row["low_stock_thresholds"][at]
+            level.safety_stock = row["safety_stocks"][at]
+            level.backorder_limit = row["backorder_limits"][at]
+
+    def _orders(self, levels: Mapping[int, Level]) -> dict[str, Order]:
+        orders: dict[str, Order] = {}
+        events = self.needs.orders
+        for order_id, order_no in self.order_nos.items():
+            head = self.heads[order_id]
+            orders[order_id] = Order(
+                order_no,
+                order_id,
+                head.revision - len(events[order_id]),
+                head.sales_channel_id,
+                STRATEGIES[head.strategy_no],
+                head.cart_id,
+                head.placement_hash,
+            )
+        if self.orders.lines or self.orders.parked:
+            _fill({order.order_no: order for order in orders.values()}, self.orders, levels)
+        return orders
+
+    def _set_guards(self, levels_by_no: Mapping[int, Level]) -> dict[SetKey, Guard]:
+        guards = {}
+        for row in self.set_guards:
+            level = levels_by_no[row["level_no"]]
+            key = SetKey(level.item.item_no, level.location.location_no, row["bucket"], row["source"])
+            guards[key] = Guard(row["version"], row["source"], row["time"])
+        return guards
+
+
+class Loader:
+    """Locks and loads batches, one after the other, with what the process remembers between them."""
+
+    def __init__(
+        self,
+        cache: "CatalogueCache",
+        interned: "Interned",
+        types_by_topic: Mapping[str, str],
+        parked_deadline: timedelta,
+    ) -> None:
+        self.cache = cache
+        self.interned = interned
+        self.types_by_topic = types_by_topic
+        self.parked_deadline = parked_deadline
+
+    async def load(self, connection: "Connection", events: Sequence[Event]) -> Loaded:
+        """Take the batch's locks inside the caller's transaction, and read what they guard.
+
+        Raises RerunError where the catalogue moved so that an item would be needed that is not locked.
+        """
+        needs = needs_of(events)
+        await self._know(connection, needs)
+        made = await self._lock_catalogue(connection, needs, events)
+        item_nos = self._item_nos(needs, made)
+        order_ids = sorted(needs.orders)
+        heads = [_head_of_new(needs.orders[order_id]) for order_id in order_ids]
+        row = await connection.fetchrow(
+            LOAD_BATCH,
+            order_ids,
+            [head.revision for head in heads],
+            [head.placement_hash for head in heads],
+            [head.sales_channel_id for head in heads],
+            [head.strategy_no for head in heads],
+            [head.cart_id for head in heads],
+            sorted(item_nos.locked),
+            sorted(item_nos.read),
+        )
+        if row is None or len(row["order_nos"] or ()) != len(order_ids):
+            message = "not every order of the batch could be locked"
+            raise RerunError(message)
+        if row["catalogue_version"] != self.cache.version:
+            item_nos = await self._refresh(connection, needs, made, item_nos)
+        loaded = Loaded(
+            row=row,
+            needs=needs,
+            item_nos=item_nos,
+            cache=self.cache,
+            made=made,
+            heads={
+                order_id: head._replace(revision=revision)
+                for order_id, head, revision in zip(order_ids, heads, row["revisions"] or (), strict=True)
+            },
+            order_nos=dict(zip(order_ids, row["order_nos"] or (), strict=True)),
+            orders=OrderRows(),
+            parked_until=row["now"] + self.parked_deadline,
+        )
+        await self._read_orders(connection, loaded)
+        if needs.sets_stock and row["level_nos"] is not None:
+            loaded.set_guards = await connection.fetch(SET_GUARDS_READ, row["level_nos"])
+        return loaded
+
+    async def load_reservations(
+        self, connection: "Connection", loaded: Loaded, levels: Collection[Level]
+    ) -> None:
+        """Read the reservations of these levels too, under the locks that are held already."""
+        level_nos = [level.level_no for level in levels if level.level_no is not None]
+        for level_no in level_nos:
+            loaded.reservations_by_level[level_no] = []
+        for row in await connection.fetch(LEVEL_RESERVATIONS_READ, level_nos):
+            loaded.reservations_by_level[row["level_no"]].append(
+                LevelReservation(row["order_no"], row["order_id"], row["line_item_id"], row["quantity"])
+            )
+
+    async def _know(self, connection: "Connection", needs: Needs) -> None:
+        await self.cache.know(
+            connection, (*needs.variant_ids, *needs.variant_ids_read), needs.item_ids, needs.skus
+        )
+
+    async def _refresh(
+        self, connection: "Connection", needs: Needs, made: Catalogue, item_nos: ItemNos
+    ) -> ItemNos:
+        """Follow the catalogue to its present version; the locks taken must still be enough."""
+        await self.cache.refresh(connection)
+        await self._know(connection, needs)
+        wanted = self._item_nos(needs, made)
+        if not wanted.locked <= item_nos.locked or not wanted.read <= item_nos.locked | item_nos.read:
+            message = "a recipe changed to items that are not locked"
+            raise RerunError(message)
+        return item_nos
+
+    async def _lock_catalogue(
+        self, connection: "Connection", needs: Needs, events: Iterable[Event]
+    ) -> Catalogue:
+        """Lock the rows that catalogue events are about, made where absent; their numbers by id."""
+        made = Catalogue()
+        if needs.channel_ids_made:
+            made.channel_nos = await _lock(connection, CHANNELS_LOCK, needs.channel_ids_made)
+        if needs.location_ids_made:
+            made.location_nos = await _lock(connection, LOCATIONS_LOCK, needs.location_ids_made)
+        if needs.variant_ids_made:
+            made.variant_nos = await _lock(connection, VARIANTS_LOCK, needs.variant_ids_made)
+            named = self.cache.view((), needs.item_ids, needs.skus)
+            item_ids = sorted(
+                {
+                    item_id
+                    for event in events
+                    for item_id in item_ids_made(event, named.items_by_sku)
+                }
+            )
+            await connection.execute(ITEMS_MAKE, item_ids)
+            rows = await connection.fetch(ITEM_NOS_READ, item_ids)
+            made.item_nos = {row["inventory_item_id"]: row["item_no"] for row in rows}
+        return made
+
+    def _item_nos(self, needs: Needs, made: Catalogue) -> ItemNos:
+        named = self.cache.view((*needs.variant_ids, *needs.variant_ids_read), needs.item_ids, needs.skus)
+        locked = {item.item_no for item in named.items_by_id.values()}
+        locked.update(item.item_no for item in named.items_by_sku.values())
+        locked.update(made.item_nos.values())
+        locked.update(_recipe_items(named, needs.variant_ids))
+        return ItemNos(frozenset(locked), frozenset(_recipe_items(named, needs.variant_ids_read)) - locked)
+
+    async def _read_orders(self, connection: "Connection", loaded: Loaded) -> None:
+        """Rows of the orders that an earlier batch has met; on a batch of new orders this asks nothing."""
+        events = loaded.needs.orders
+        met = [
+            loaded.order_nos[order_id]
+            for order_id, head in loaded.heads.items()
+            if head.revision > len(events[order_id])
+        ]
+        if not met:
+            return
+        ids = {order_no: order_id for order_id, order_no in loaded.order_nos.items()}
+        for head in await connection.fetch(ORDER_HEADS_READ, met):
+            order_id = ids[head["order_no"]]
+            loaded.heads[order_id] = OrderHead(
+                loaded.heads[order_id].revision,
+                head["placement_hash"],
+                head["sales_channel_id"],
+                head["strategy"],
+                head["cart_id"],
+            )
+        rows = loaded.orders
+        parked = await connection.fetch(ORDER_PARKED_READ, met)
+        rows.parked = await parked_rows(connection, parked, self.interned, self.types_by_topic)
+        rows.lines = await connection.fetch(ORDER_LINES_READ, met)
+        placed = sorted({line["order_no"] for line in rows.lines})
+        if not placed:
+            return
+        recipe_nos = {line["recipe_no"] for line in rows.lines if line["recipe_no"] is not None}
+        rows.recipes = await self.cache.recipes(connection, recipe_nos)
+        rows.reservations = await connection.fetch(ORDER_RESERVATIONS_READ, placed)
+        rows.fulfillments = await connection.fetch(ORDER_FULFILLMENTS_READ, placed)
+        rows.fulfillment_parts = await connection.fetch(ORDER_FULFILLMENT_PARTS_READ, placed)
+        rows.returns = await connection.fetch(ORDER_RETURNS_READ, placed)
+        rows.return_parts = await connection.fetch(ORDER_RETURN_PARTS_READ, placed)
+
+
+async def _lock(connection: "Connection", statement: str, ids: Iterable[str]) -> dict[str, int]:
+    return {row["id"]: row["no"] for row in await connection.fetch(statement, sorted(ids))}
+
+
+def _head_of_new(events: Sequence[Event]) -> OrderHead:
+    """What a new order's row will say: its first placement in the batch, so that no second write is needed."""
+    for event in events:
+        placed = event.data
+        if isinstance(placed, OrderPlaced):
+            strategy = placed.strategy or Strategy.PRIORITY
+            return OrderHead(
+                len(events), event.body_hash, placed.sales_channel_id, STRATEGY_NOS[strategy], placed.cart_id
+            )
+    return OrderHead(len(events), None, None, STRATEGY_NOS[Strategy.PRIORITY], None)
+
+
+def _recipe_items(catalogue: Catalogue, variant_ids: Iterable[str]) -> set[int]:
+    item_nos = set()
+    variants = catalogue.variants
+    for variant_id in variant_ids:
+        variant = variants.get(variant_id)
+        if variant is not None and variant.recipe is not None:
+            for part in variant.recipe.parts:
+                item_nos.add(part.item.item_no)
+    return item_nos
+
+
+def _items_by_no(catalogue: Catalogue, recipes: Mapping[int, Recipe]) -> dict[int, Item]:
+    items = {item.item_no: item for item in catalogue.items_by_id.values()}
+    items.update((item.item_no, item) for item in catalogue.items_by_sku.values())
+    for variant in catalogue.variants.values():
+        if variant.recipe is not None:
+            items.update((part.item.item_no, part.item) for part in variant.recipe.parts)
+    for recipe in recipes.values():
+        items.update((part.item.item_no, part.item) for part in recipe.parts)
+    return items
+
+
+def _fill(orders: Mapping[int, Order], rows: OrderRows, levels: Mapping[int, Level]) -> None:
+    """Put the rows of orders met before onto their working copies."""
+    lines: dict[tuple[int, int], Line] = {}
+    for row in rows.lines:
+        recipe = None if row["recipe_no"] is None else rows.recipes[row["recipe_no"]]
+        line = Line(
+            row["line_no"],
+            row["line_item_id"],
+            row["variant_id"],
+            row["variant_no"],
+            recipe,
+            row["quantity_micro"],
+        )
+        lines[row["order_no"], row["line_no"]] = line
+        orders[row["order_no"]].lines.append(line)
+    for row in rows.reservations:
+        reservation = Reservation(levels[row["level_no"]], row["quantity"], row["quantity"])
+        lines[row["order_no"], row["line_no"]].reservations.append(reservation)
+    for fulfillment, order_no in _fulfillments(rows, levels):
+        orders[order_no].fulfillments[fulfillment.fulfillment_id] = fulfillment
+        for line_no, quantity_micro in fulfillment.lines:
+            lines[order_no, line_no].shipped_micro += quantity_micro
+    for back, order_no in _returns(rows, levels):
+        orders[order_no].returns[back.return_id] = back
+        for line_no, quantity_micro, _ in back.lines:
+            lines[order_no, line_no].returned_micro += quantity_micro
+    for parked in rows.parked:
+        if isinstance(parked.decoded, Arrival) and parked.order_no is not None:
+            orders[parked.order_no].parked.append(parked.parked)
+
+
+def _fulfillments(rows: OrderRows, levels: Mapping[int, Level]) -> Iterable[tuple[Fulfillment, int]]:
+    parts: dict[tuple[int, int], list[Shipped]] = {}
+    for row in rows.fulfillment_parts:
+        shipped = Shipped(row["line_no"], levels[row["level_no"]], row["quantity"])
+        parts.setdefault((row["order_no"], row["fulfillment_no"]), []).append(shipped)
+    for row in rows.fulfillments:
+        order_no, number = row["order_no"], row["fulfillment_no"]
+        its_lines = tuple(map(LineQuantity, row["line_nos"], row["quantities"]))
+        its_parts = tuple(parts.get((order_no, number), ()))
+        yield Fulfillment(number, row["fulfillment_id"], row["body_hash"], its_lines, its_parts), order_no
+
+
+def _returns(rows: OrderRows, levels: Mapping[int, Level]) -> Iterable[tuple[Return, int]]:
+    parts: dict[tuple[int, int], list[Returned]] = {}
+    for row in rows.return_parts:
+        returned = Returned(
+            row["line_no"], levels[row["level_no"]], row["quantity"], Disposition(row["disposition"])
+        )
+        parts.setdefault((row["order_no"], row["return_no"]), []).append(returned)
+    for row in rows.returns:
+        order_no, number = row["order_no"], row["return_no"]
+        dispositions = map(Disposition, row["dispositions"])
+        its_lines = tuple(map(ReturnLine, row["line_nos"], row["quantities"], dispositions))
+        its_parts = tuple(parts.get((order_no, number), ()))
+        yield Return(number, row["return_id"], row["body_hash"], its_lines, its_parts), order_no

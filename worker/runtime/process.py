@@ -1,0 +1,484 @@
+"""One batch, from decoded records to the commit: read all, decide purely, write all.
+
+    inbox read ─▶ locks and load ─▶ decide ─▶ write sets ─▶ inbox keys ─▶ outbox row, progress ─▶ commit
+
+What each step locks and why in this order: protocol §2.2, ADR 0004. The caller decides what to do when a step
+fails; nothing here retries.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+import asyncpg
+from asyncpg.transaction import Transaction
+
+import sql
+from schemas.outcome import DeadReason, Outcome
+from worker.domain.decide import decide
+from worker.domain.decision import Decision, Lacking, Verdict
+from worker.domain.event import Event
+from worker.domain.model import ParkedEvent, Snapshot, WaitKind, WaitsFor
+from worker.runtime.answer import AnswerWriter, DeadLetter
+from worker.runtime.codes import DEAD_NO, PARKED_NO, PLACES_PER_BATCH
+from worker.runtime.decode import Arrival, Poison, RawRecord
+from worker.runtime.load import Loaded, Loader
+from worker.runtime.parked import ParkedRow
+from worker.runtime.records import OutRecord, pack, unpack
+from worker.runtime.write import (
+    WRITE_BATCH,
+    EventKey,
+    Judged,
+    Origin,
+    write_after,
+    write_before,
+    write_withdrawn,
+)
+
+if TYPE_CHECKING:
+    from worker.runtime.database import Connection
+    from worker.runtime.interned import Interned
+
+INBOX_READ = sql.query("inbox_read")
+BATCHES_READ = sql.query("batches_read")
+BATCH_INSERT, BATCH_NUMBER = sql.query("batch_insert"), sql.query("batch_number")
+DEAD_LETTERS_READ, DEAD_LETTERS_INSERT = sql.query("dead_letters_read"), sql.query("dead_letters_insert")
+
+
+class Progress(NamedTuple):
+    """How far a partition is read once this work is committed."""
+
+    topic: str
+    partition: int
+    next_offset: int
+    record_time: datetime
+    caught_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one transaction judges. An event id is in it once; `progress` is empty but for the last part of a batch."""
+
+    arrivals: Sequence[Arrival] = ()
+    poisons: Sequence[Poison] = ()
+    redriven: Sequence[ParkedRow] = ()
+    dead: Sequence[DeadLetter] = ()
+    """Records already found to be dead letters: poison in the database (bisecting)."""
+    progress: Sequence[Progress] = ()
+
+
+class LevelVersion(NamedTuple):
+    """A level and the version of it that a batch tells of."""
+
+    level_no: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a committed batch leaves to do: records to publish, and what to look at again."""
+
+    batch_id: int | None
+    """None where nothing is to be told: there is no outbox row then."""
+    records: list[OutRecord]
+    levels: list[LevelVersion]
+    look_again: list[WaitsFor]
+    """What this batch provided, or parked on: who waits for it may be judged now (protocol step 13)."""
+
+
+class CommitUnknownError(Exception):
+    """The connection was lost while committing: the batch may be committed or not."""
+
+    def __init__(self, committed: Committed) -> None:
+        super().__init__("the reply to COMMIT was lost")
+        self.committed = committed
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The work after the inbox was read: what is to be judged, told again, or dead."""
+
+    events: list[Event] = field(default_factory=list)
+    origins: dict[EventKey, Origin] = field(default_factory=dict)
+    traceparents: dict[EventKey, str] = field(default_factory=dict)
+    redriven: dict[EventKey, ParkedEvent] = field(default_factory=dict)
+    again: list[int] = field(default_factory=list)
+    """Places of answers that are asked for again."""
+    dead: list[DeadLetter] = field(default_factory=list)
+    withdrawn: list[ParkedRow] = field(default_factory=list)
+    """Parked rows whose records are no events any more, their dead letters last in `dead`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorSettings:
+    """What every batch is written with."""
+
+    worker: str
+    consumer_group: str
+    publish_lease: timedelta
+
+
+class Processor:
+    """Carries work through one transaction on a given connection."""
+
+    def __init__(
+        self, settings: ProcessorSettings, loader: Loader, interned: "Interned", writer: AnswerWriter
+    ) -> None:
+        self.settings = settings
+        self.loader = loader
+        self.interned = interned
+        self.writer = writer
+
+    async def process(
+        self, connection: "Connection", work: Work, meanwhile: Callable[[], None]
+    ) -> Committed:
+        """Judge the work and commit it; `meanwhile` is called once while the database is writing.
+
+        Raises RerunError (nothing is written; run the same work again), CommitUnknownError, and whatever asyncpg
+        raises: then nothing is written either.
+        """
+        await self._intern(connection, work)
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            committed = await self._write_all(connection, work, meanwhile)
+        except BaseException:
+            await _roll_back(connection, transaction)
+            raise
+        try:
+            await transaction.commit()
+        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            if connection.is_closed():
+                raise CommitUnknownError(committed) from error
+            raise
+        return committed
+
+    async def _intern(self, connection: "Connection", work: Work) -> None:
+        interned = self.interned
+        sources = {arrival.event.source for arrival in work.arrivals}
+        if not sources <= interned.source_nos.keys():
+            await interned.know_sources(connection, sources)
+        topics = {row.topic for row in work.progress}
+        topics.update(arrival.record.position.topic for arrival in work.arrivals)
+        topics.update(poison.record.position.topic for poison in work.poisons)
+        topics.update(letter.record.position.topic for letter in work.dead)
+        if not topics <= interned.topic_nos.keys():
+            await interned.know_topics(connection, topics)
+
+    async def _write_all(
+        self, connection: "Connection", work: Work, meanwhile: Callable[[], None]
+    ) -> Committed:
+        sorted_out = await self._read_inbox(connection, work)
+        if sorted_out.events:
+            judged = await self._judge(connection, sorted_out)
+            return await self._write_judged(connection, work, sorted_out, judged, meanwhile)
+        number = await connection.fetchrow(BATCH_NUMBER)
+        assert number is not None  # noqa: S101  # a select without from always gives a row
+        meanwhile()
+        batch_id, now = number["batch_id"], number["now"]
+        records = await self._side_letters(connection, sorted_out, [], batch_id, now)
+        await self._write_outbox(connection, work, batch_id, now, records)
+        return Committed(batch_id if records else None, records, [], [])
+
+    # ── Inbox ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _read_inbox(self, connection: "Connection", work: Work) -> Sorted:
+        """Answered events leave here and lock nothing (DESIGN §4 rule 7)."""
+        source_nos = self.interned.source_nos
+        keys = [(arrival.event.event_id, source_nos[arrival.event.source]) for arrival in work.arrivals]
+        keys += [(row.event_id, source_nos[row.source]) for row in work.redriven]
+        known: dict[tuple[str, int], asyncpg.Record] = {}
+        if keys:
+            rows = await connection.fetch(INBOX_READ, [key[0] for key in keys], [key[1] for key in keys])
+            known = {(row["event_id"], row["source_no"]): row for row in rows}
+        result = Sorted()
+        for arrival, key in zip(work.arrivals, keys, strict=False):
+            self._sort_arrival(result, arrival, known.get(key))
+        for parked, key in zip(work.redriven, keys[len(work.arrivals) :], strict=True):
+            _sort_redriven(result, parked, known.get(key))
+        result.dead[:0] = [*map(DeadLetter.of_poison, work.poisons), *work.dead]
+        if result.dead:
+            await self._drop_known_dead(connection, result)
+        return result
+
+    def _sort_arrival(self, result: Sorted, arrival: Arrival, row: asyncpg.Record | None) -> None:
+        event = arrival.event
+        if row is None:
+            _take(result, arrival, Origin(arrival.record, in_inbox=False, parked=False))
+            return
+        same_place = self._is_position(row, arrival.record)
+        if row["outcome"] == DEAD_NO:
+            if not same_place:
+                _take(result, arrival, Origin(arrival.record, in_inbox=True, parked=False))
+        elif row["body_hash"] != event.body_hash:
+            result.dead.append(_id_reuse(arrival))
+        elif row["outcome"] != PARKED_NO and not same_place:
+            result.again.append(row["answer"])
+
+    def _is_position(self, row: "asyncpg.Record", record: RawRecord) -> bool:
+        topic, partition, offset = record.position
+        return (
+            row["record_offset"] == offset
+            and row["partition"] == partition
+            and row["topic_no"] == self.interned.topic_nos[topic]
+        )
+
+    async def _drop_known_dead(self, connection: "Connection", result: Sorted) -> None:
+        """A redelivered record that is a dead letter already is not written again."""
+        topic_nos = self.interned.topic_nos
+        letters = [letter for letter in result.dead if letter.record.position.topic in topic_nos]
+        rows = await connection.fetch(
+            DEAD_LETTERS_READ,
+            [topic_nos[letter.record.position.topic] for letter in letters],
+            [letter.record.position.partition for letter in letters],
+            [letter.record.position.offset for letter in letters],
+            [letter.record.timestamp_ms for letter in letters],
+        )
+        known = {(row["topic_no"], row["partition"], row["record_offset"]) for row in rows}
+        withdrawn = {row.decoded.record.position for row in result.withdrawn}
+        result.dead = [
+            letter
+            for letter in result.dead
+            if letter.record.position in withdrawn
+            or (topic_nos[letter.record.position.topic], *letter.record.position[1:]) not in known
+        ]
+
+    # ── Judge ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _judge(self, connection: "Connection", sorted_out: Sorted) -> Judged:
+        loaded = await self.loader.load(connection, sorted_out.events)
+        snapshot, decision = await self._decide(connection, sorted_out, loaded)
+        origins = sorted_out.origins
+        for row in loaded.orders.parked:
+            key = (row.source, row.event_id)
+            if key not in origins:
+                origins[key] = Origin(row.decoded.record, in_inbox=True, parked=True)
+                if isinstance(row.decoded, Arrival) and row.decoded.traceparent is not None:
+                    sorted_out.traceparents[key] = row.decoded.traceparent
+        return Judged(loaded, snapshot, decision, origins, _places(decision.verdicts, origins))
+
+    async def _decide(
+        self, connection: "Connection", sorted_out: Sorted, loaded: Loaded
+    ) -> tuple[Snapshot, Decision]:
+        """Decide; where rows are lacking, read them under the same locks and decide afresh."""
+        while True:
+            snapshot = loaded.snapshot()
+            match decide(sorted_out.events, snapshot, sorted_out.redriven):
+                case Decision() as decision:
+                    return snapshot, decision
+                case Lacking(levels=levels):
+                    await self.loader.load_reservations(connection, loaded, levels)
+
+    # ── Write ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _write_judged(
+        self,
+        connection: "Connection",
+        work: Work,
+        sorted_out: Sorted,
+        judged: Judged,
+        meanwhile: Callable[[], None],
+    ) -> Committed:
+        """Write the decision; while the server works, encode the answers and let the caller use the time."""
+        decision, loaded = judged.decision, judged.loaded
+        arguments = await write_before(connection, judged, self.interned)
+        writing = asyncio.ensure_future(connection.fetchrow(WRITE_BATCH, *arguments))
+        try:
+            await _sent()
+            records = self._records(sorted_out, judged)
+            meanwhile()
+        finally:
+            written = await writing
+        assert written is not None  # noqa: S101  # a function with out parameters always gives a row
+        await write_after(connection, judged, written, self.interned)
+        records = await self._side_letters(connection, sorted_out, records, loaded.batch_id, loaded.now)
+        await self._write_outbox(connection, work, loaded.batch_id, loaded.now, records)
+        return Committed(
+            loaded.batch_id if records else None,
+            records,
+            [
+                LevelVersion(level.level_no, level.version)
+                for level in decision.levels_changed
+                if level.level_no is not None
+            ],
+            _look_again(decision),
+        )
+
+    def _records(self, sorted_out: Sorted, judged: Judged) -> list[OutRecord]:
+        """Everything the decision tells: results first, so that their index is the answer's place."""
+        decision, now = judged.decision, judged.loaded.now
+        told = [v for v, place in zip(decision.verdicts, judged.places, strict=True) if place is not None]
+        records = self.writer.answers(told, sorted_out.traceparents, now)
+        records += self.writer.side_records(told, sorted_out.traceparents, now)
+        records += self.writer.level_records(decision.levels_changed, now)
+        sorted_out.dead += [
+            _refused_by_rules(verdict, judged.origins)
+            for verdict in told
+            if verdict.outcome is Outcome.DEAD_LETTERED
+        ]
+        return records
+
+    async def _side_letters(
+        self,
+        connection: "Connection",
+        sorted_out: Sorted,
+        records: list[OutRecord],
+        batch_id: int,
+        now: datetime,
+    ) -> list[OutRecord]:
+        """Answers asked for again and dead letters, behind the records there are."""
+        if sorted_out.again:
+            records = records + await self._again(connection, sorted_out.again)
+        if sorted_out.dead:
+            first_place = batch_id * PLACES_PER_BATCH + len(records)
+            await self._write_dead(connection, sorted_out, first_place, now)
+            judged = sorted_out.origins.keys()
+            results = [
+                letter for letter in sorted_out.dead if (letter.source, letter.event_id) not in judged
+            ]
+            records = (
+                records
+                + self.writer.dead_letter_records(sorted_out.dead, now)
+                + self.writer.dead_letter_results(results, now)
+            )
+        return records
+
+    async def _again(self, connection: "Connection", places: Sequence[int]) -> list[OutRecord]:
+        """The answers at these places of the archive, byte for byte as they were first given."""
+        batch_ids = sorted({place // PLACES_PER_BATCH for place in places})
+        rows = await connection.fetch(BATCHES_READ, batch_ids)
+        frames = {row["batch_id"]: unpack(row["frames"]) for row in rows}
+        return [frames[place // PLACES_PER_BATCH][place % PLACES_PER_BATCH] for place in places]
+
+    async def _write_dead(
+        self, connection: "Connection", sorted_out: Sorted, first_place: int, now: datetime
+    ) -> None:
+        topic_nos = self.interned.topic_nos
+        dead = sorted_out.dead
+        await connection.execute(
+            DEAD_LETTERS_INSERT,
+            [topic_nos[letter.record.position.topic] for letter in dead],
+            [letter.record.position.partition for letter in dead],
+            [letter.record.position.offset for letter in dead],
+            [letter.record.timestamp_ms for letter in dead],
+            [letter.reason for letter in dead],
+            [letter.event_id for letter in dead],
+            [letter.source for letter in dead],
+            [first_place + at for at in range(len(dead))],
+            now,
+        )
+        if sorted_out.withdrawn:
+            at = {letter.record.position: first_place + i for i, letter in enumerate(dead)}
+            places = [at[row.decoded.record.position] for row in sorted_out.withdrawn]
+            await write_withdrawn(connection, sorted_out.withdrawn, places, now, self.interned)
+
+    async def _write_outbox(
+        self, connection: "Connection", work: Work, batch_id: int, now: datetime, records: list[OutRecord]
+    ) -> None:
+        if not records and not work.progress:
+            return
+        progress = sorted(work.progress, key=lambda row: (row.topic, row.partition))
+        await connection.execute(
+            BATCH_INSERT,
+            batch_id,
+            self.settings.worker,
+            now,
+            now + self.settings.publish_lease,
+            pack(records) if records else None,
+            self.settings.consumer_group,
+            [row.topic for row in progress],
+            [row.partition for row in progress],
+            [row.next_offset for row in progress],
+            [row.record_time for row in progress],
+            [row.caught_up for row in progress],
+        )
+
+
+async def _sent() -> None:
+    """Give the event loop the two turns it takes to put a statement on the wire."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def _roll_back(connection: "Connection", transaction: Transaction) -> None:
+    """Roll back. Where that fails the connection is given up: the server rolls back, and the first error counts."""
+    if connection.is_closed():
+        return
+    try:
+        await transaction.rollback()
+    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
+        connection.terminate()
+
+
+def _take(result: Sorted, arrival: Arrival, origin: Origin) -> None:
+    event = arrival.event
+    key = (event.source, event.event_id)
+    result.events.append(event)
+    result.origins[key] = origin
+    if arrival.traceparent is not None:
+        result.traceparents[key] = arrival.traceparent
+
+
+def _sort_redriven(result: Sorted, row: ParkedRow, inbox: asyncpg.Record | None) -> None:
+    if inbox is None or inbox["outcome"] != PARKED_NO:
+        return
+    match row.decoded:
+        case Arrival() as arrival:
+            _take(result, arrival, Origin(arrival.record, in_inbox=True, parked=True))
+            result.redriven[row.source, row.event_id] = row.parked
+        case Poison() as poison:
+            result.withdrawn.append(row)
+            result.dead.append(DeadLetter.of_poison(poison))
+
+
+def _id_reuse(arrival: Arrival) -> DeadLetter:
+    event = arrival.event
+    return DeadLetter(
+        arrival.record,
+        DeadReason.ID_REUSE,
+        "id_reuse",
+        "the event id was used before with another body",
+        event.source,
+        event.event_id,
+        event.type,
+    )
+
+
+def _refused_by_rules(verdict: Verdict, origins: Mapping[EventKey, Origin]) -> DeadLetter:
+    """The dead letter of an event that no rule can apply (DESIGN §2: more places than the item has)."""
+    event = verdict.event
+    return DeadLetter(
+        origins[event.source, event.event_id].record,
+        verdict.reason or DeadReason.CONTRACT_VIOLATION,
+        "rules",
+        str(verdict.answer.get("message", "")),
+        event.source,
+        event.event_id,
+        event.type,
+    )
+
+
+def _places(verdicts: Sequence[Verdict], origins: Mapping[EventKey, Origin]) -> list[int | None]:
+    """The index of each verdict's result among the batch's records; None for an event that goes on waiting."""
+    places: list[int | None] = []
+    at = 0
+    for verdict in verdicts:
+        event = verdict.event
+        if verdict.outcome is Outcome.PARKED and origins[event.source, event.event_id].parked:
+            places.append(None)
+        else:
+            places.append(at)
+            at += 1
+    return places
+
+
+def _look_again(decision: Decision) -> list[WaitsFor]:
+    waits = {
+        verdict.waits_for: None
+        for verdict in decision.verdicts
+        # For an order there is no second look: its lock makes both sides meet.
+        if verdict.waits_for is not None and verdict.waits_for.kind is not WaitKind.ORDER
+    }
+    return [*(waits | decision.provided)]

@@ -1,0 +1,224 @@
+"""From the outbox to Kafka: right after the commit, and for what other workers left behind.
+
+Nothing here happens inside a transaction. A row is closed only when all its records are acknowledged and no
+level in it has a newer version than the last this worker is responsible for: a record that was overtaken on its
+way would otherwise be the last of its key on the compacted topic (protocol §2.4; ADR 0006).
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import asyncpg
+import orjson
+
+import sql
+from schemas.topics import Output
+from worker.runtime.answer import AnswerWriter
+from worker.runtime.backoff import Backoff
+from worker.runtime.database import Failure, connection, failure_of
+from worker.runtime.errors import Transient
+from worker.runtime.process import Committed, LevelVersion
+from worker.runtime.publish import Publisher, Refused
+from worker.runtime.records import OutRecord, unpack
+
+if TYPE_CHECKING:
+    from worker.runtime.database import Pool
+
+log = logging.getLogger(__name__)
+
+BATCHES_CLAIM, BATCHES_PUBLISHED = sql.query("batches_claim"), sql.query("batches_published")
+LEVELS_NEWER_READ, LEVEL_NOS_READ = sql.query("levels_newer_read"), sql.query("level_nos_read")
+
+CLAIM_BATCHES_MAX = 20
+TRUNCATED_BYTES = 4096
+HEADER_BYTES_KEPT = 4096
+CATCH_UP_ROUNDS_MAX = 50
+"""How often a level may move on while its present state is published before the sweep goes on with others."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """The limits of the relay."""
+
+    publish_deadline_s: float = 30.0
+    publish_lease: timedelta = timedelta(seconds=60)
+    queue_batches_max: int = 4
+    sweep_interval_s: float = 5.0
+
+
+class Relay:
+    """Publishes what this worker commits, in order, and takes over rows whose worker let its lease run out."""
+
+    def __init__(
+        self,
+        settings: RelaySettings,
+        pool: "Pool",
+        publisher: Publisher,
+        writer: AnswerWriter,
+        backoff: Callable[[], Backoff],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._publisher = publisher
+        self._writer = writer
+        self._backoff = backoff
+        self._clock = clock
+        self._queue: asyncio.Queue[Committed] = asyncio.Queue(settings.queue_batches_max)
+        self._answerable: dict[int, int] = {}
+        """Level → the newest version that this worker has committed and will see through to the topic."""
+        self._open: set[int] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def offer(self, committed: Committed) -> None:
+        """Take over a committed batch's records; waits while too many batches are under way."""
+        if committed.batch_id is None:
+            return
+        self._idle.clear()
+        self._open.add(committed.batch_id)
+        answerable = self._answerable
+        for level_no, version in committed.levels:
+            if version > answerable.get(level_no, 0):
+                answerable[level_no] = version
+        await self._queue.put(committed)
+
+    async def idle(self) -> None:
+        """Wait until everything offered is on Kafka and closed."""
+        await self._idle.wait()
+
+    @property
+    def batches_open(self) -> int:
+        """How many batches of this worker are not closed yet."""
+        return len(self._open)
+
+    async def run(self) -> None:
+        """Publish for ever. Raises what is neither transient nor foreseen: the process has to end then."""
+        while True:
+            try:
+                async with asyncio.timeout(self._settings.sweep_interval_s):
+                    batches = [await self._queue.get()]
+            except TimeoutError:
+                await self._retrying(self._sweep)
+                continue
+            while not self._queue.empty():
+                batches.append(self._queue.get_nowait())
+            await self._retrying(lambda: self._carry(batches))  # noqa: B023  # awaited before the next turn
+            self._open.difference_update(b.batch_id for b in batches if b.batch_id is not None)
+            if self._queue.empty() and not self._open:
+                self._answerable.clear()
+                self._idle.set()
+
+    async def sweep(self) -> int:
+        """Publish rows whose lease ran out, once; how many were taken over."""
+        return await self._sweep()
+
+    async def _retrying(self, action: Callable[[], Awaitable[object]]) -> None:
+        """Until it works: a broker or database that is away is waited for."""
+        backoff = self._backoff()
+        while True:
+            try:
+                await action()
+            except (Transient, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if not isinstance(error, Transient) and failure_of(error) is Failure.FATAL:
+                    raise
+                log.warning("publishing waits: %s", error)
+                await backoff.wait()
+            else:
+                return
+
+    async def _carry(self, batches: Sequence[Committed]) -> None:
+        records = [record for batch in batches for record in batch.records]
+        await self._publish(records)
+        level_nos = {level.level_no for batch in batches for level in batch.levels}
+        await self._catch_up({n: self._answerable[n] for n in level_nos if n in self._answerable})
+        await self._close([batch.batch_id for batch in batches if batch.batch_id is not None])
+
+    async def _sweep(self) -> int:
+        async with connection(self._pool) as db:
+            rows = await db.fetch(BATCHES_CLAIM, self._settings.publish_lease, CLAIM_BATCHES_MAX)
+        rows = [row for row in rows if row["batch_id"] not in self._open]
+        for row in rows:
+            records = unpack(row["frames"])
+            await self._publish(records)
+            await self._catch_up(await self._versions_told(records))
+            await self._close([row["batch_id"]])
+        return len(rows)
+
+    async def _publish(self, records: Sequence[OutRecord]) -> None:
+        refused = await self._publisher.publish(records, self._settings.publish_deadline_s)
+        if not refused:
+            return
+        for refusal in refused:
+            log.error("Kafka refused a record for %s: %s", refusal.record.topic, refusal.reason)
+        truncated = [t for refusal in refused if (t := _truncated(refusal)) is not None]
+        if truncated:
+            await self._publisher.publish(truncated, self._settings.publish_deadline_s)
+
+    async def _catch_up(self, versions: Mapping[int, int]) -> None:
+        """After the acknowledgements: publish levels that have moved on, until none has."""
+        for _ in range(CATCH_UP_ROUNDS_MAX):
+            if not versions:
+                return
+            async with connection(self._pool) as db:
+                rows = await db.fetch(LEVELS_NEWER_READ, list(versions), list(versions.values()))
+            rows = [row for row in rows if row["version"] > self._answerable.get(row["level_no"], 0)]
+            if not rows:
+                return
+            now = self._clock()
+            await self._publish([_present_state(self._writer, row, now) for row in rows])
+            versions = {row["level_no"]: row["version"] for row in rows}
+        message = "levels keep moving on while their state is published"
+        raise Transient(message)
+
+    async def _versions_told(self, records: Sequence[OutRecord]) -> dict[int, int]:
+        """The levels and versions that level records of another worker's row tell of."""
+        told = {}
+        for record in records:
+            if record.topic == Output.LEVELS.topic and record.value is not None:
+                state = orjson.loads(record.value)
+                told[state["inventory_item_id"], state["location_id"]] = state["level_version"]
+        if not told:
+            return {}
+        async with connection(self._pool) as db:
+            rows = await db.fetch(LEVEL_NOS_READ, [key[0] for key in told], [key[1] for key in told])
+        return {row["level_no"]: told[row["item_id"], row["location_id"]] for row in rows}
+
+    async def _close(self, batch_ids: list[int]) -> None:
+        async with connection(self._pool) as db:
+            await db.execute(BATCHES_PUBLISHED, batch_ids)
+
+
+def _present_state(writer: AnswerWriter, row: asyncpg.Record, now: datetime) -> OutRecord:
+    quantities = [
+        row[bucket]
+        for bucket in ("stocked", "reserved", "incoming", "damaged", "quarantined", "shortfall")
+    ]
+    return writer.level_record(
+        row["inventory_item_id"],
+        row["sku"],
+        row["decimal_places"],
+        row["location_id"],
+        quantities,
+        row["version"],
+        now,
+    )
+
+
+def _truncated(refusal: Refused) -> OutRecord | None:
+    """What goes out in place of a dead letter that Kafka refuses for its size: its start, and a hash of it all."""
+    record = refusal.record
+    if record.topic != Output.DEAD_LETTERS.topic or record.value is None:
+        return None
+    digest = hashlib.sha256(record.value).hexdigest()
+    headers = (
+        *((name, value) for name, value in record.headers if value is None or len(value) <= HEADER_BYTES_KEPT),
+        ("dlq-truncated-sha256", digest.encode()),
+        ("dlq-truncated-bytes", str(len(record.value)).encode()),
+    )
+    return record._replace(value=record.value[:TRUNCATED_BYTES], headers=headers)

@@ -1,0 +1,479 @@
+"""Write what was decided: rows in sets, the inbox keys last.
+
+Most batches are new orders, written by one call (functions/write_batch.sql). What else a decision may hold has
+a statement each, asked for only when there is something to write.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sql
+from schemas.outcome import Outcome
+from worker.domain.decision import Decision, Verdict
+from worker.domain.model import Level, Line, Order, Recipe, Reservation, Snapshot
+from worker.runtime.catalogue import guard_columns, json_rows
+from worker.runtime.codes import DEAD_NO, OUTCOME_NOS, PLACES_PER_BATCH, STRATEGY_NOS, TYPE_NOS
+from worker.runtime.load import Loaded, OrderHead, RerunError
+from worker.runtime.parked import pack_headers
+
+if TYPE_CHECKING:
+    from worker.runtime.database import Connection
+    from worker.runtime.decode import RawRecord
+    from worker.runtime.interned import Interned
+    from worker.runtime.parked import ParkedRow
+
+WRITE_BATCH = sql.query("write_batch")
+LEVELS_INSERT, LEVELS_CONFIGURE = sql.query("levels_insert"), sql.query("levels_configure")
+SET_GUARDS_PUT = sql.query("set_guards_put")
+ORDERS_UPDATE = sql.query("orders_update")
+RESERVATIONS_PUT, RESERVATIONS_DELETE = sql.query("reservations_put"), sql.query("reservations_delete")
+FULFILLMENTS_INSERT = sql.query("fulfillments_insert")
+FULFILLMENT_LINES_INSERT = sql.query("fulfillment_lines_insert")
+FULFILLMENT_PARTS_INSERT = sql.query("fulfillment_parts_insert")
+RETURNS_INSERT = sql.query("returns_insert")
+RETURN_LINES_INSERT = sql.query("return_lines_insert")
+RETURN_PARTS_INSERT = sql.query("return_parts_insert")
+CATALOGUE_BUMP = sql.query("catalogue_bump")
+ITEMS_PUT, VARIANTS_PUT = sql.query("items_put"), sql.query("variants_put")
+RECIPES_INSERT, RECIPE_PARTS_INSERT = sql.query("recipes_insert"), sql.query("recipe_parts_insert")
+LOCATIONS_PUT, CHANNELS_PUT = sql.query("locations_put"), sql.query("sales_channels_put")
+INBOX_SETTLE = sql.query("inbox_settle")
+PARKED_INSERT, PARKED_DELETE = sql.query("parked_insert"), sql.query("parked_delete")
+PARKED_WAIT_UPDATE = sql.query("parked_wait_update")
+
+EventKey = tuple[str, str]
+"""(source, event id)."""
+
+
+class Origin(NamedTuple):
+    """Where a judged event comes from: its record, and whether the inbox has a row of it."""
+
+    record: "RawRecord"
+    in_inbox: bool
+    parked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision together with what is needed to write it."""
+
+    loaded: Loaded
+    snapshot: Snapshot
+    decision: Decision
+    origins: Mapping[EventKey, Origin]
+    places: Sequence[int | None]
+    """Per verdict: the index of its result record in the batch's frames; None where it is told nothing."""
+
+
+async def write_before(connection: "Connection", judged: Judged, interned: "Interned") -> list[Any]:
+    """Write what comes before the common call, and give that call's arguments."""
+    decision = judged.decision
+    recipe_nos = await _write_catalogue(connection, decision)
+    await _make_levels(connection, decision, judged.snapshot.levels)
+    await _write_orders(connection, judged)
+    return _write_arguments(judged, recipe_nos, interned)
+
+
+async def write_after(
+    connection: "Connection", judged: Judged, written: Mapping[str, Any], interned: "Interned"
+) -> None:
+    """Check the common call's counts and write the inbox rows that existed before, and what parks.
+
+    Raises RerunError where another worker answered or released one of the events first.
+    """
+    verdicts = judged.decision.verdicts
+    fresh = sum(1 for v in verdicts if not v.superseded and not _origin(judged, v).in_inbox)
+    if written["events_inserted"] != fresh:
+        message = "another worker took one of the events first"
+        raise RerunError(message)
+    await _settle(connection, judged, interned)
+    await _park(connection, judged, interned)
+
+
+# ── The common call ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _write_arguments(judged: Judged, recipe_nos: Mapping[int, int], interned: "Interned") -> list[Any]:
+    decision, loaded = judged.decision, judged.loaded
+    levels = [
+        (v.level_no, v.stocked, v.reserved, v.incoming, v.damaged, v.quarantined, v.shortfall, v.version)
+        for v in decision.levels_changed
+    ]
+    lines = []
+    held = []
+    for order, line in decision.lines_new:
+        recipe = line.recipe
+        if recipe is None:
+            recipe_no = None
+        else:
+            recipe_no = recipe.recipe_no if recipe.recipe_no is not None else recipe_nos[id(recipe)]
+        lines.append(
+            (order.order_no, line.line_no, line.line_item_id, line.variant_no, recipe_no, line.quantity_micro)
+        )
+        for reservation in line.reservations:
+            if reservation.quantity:
+                held.append((order.order_no, line.line_no, reservation.level.level_no, reservation.quantity))
+    order_nos = [None if v.order is None else v.order.order_no for v in decision.verdicts]
+    moves = [
+        (m.level.level_no, m.version, m.verdict_no, m.bucket, m.delta, order_nos[m.verdict_no], m.line_no)
+        for m in decision.movements
+    ]
+    return [
+        loaded.batch_id,
+        loaded.now,
+        *_columns(levels, 8),
+        *_columns(lines, 6),
+        *_columns(held, 4),
+        *_columns(moves, 7),
+        *_columns(_event_rows(judged, interned), 11),
+    ]
+
+
+def _event_rows(judged: Judged, interned: "Interned") -> list[tuple[Any, ...]]:
+    """Inbox rows of events that have none yet, sorted by key: the last locks of the batch."""
+    rows = []
+    source_nos, topic_nos = interned.source_nos, interned.topic_nos
+    for at, verdict in enumerate(judged.decision.verdicts):
+        event = verdict.event
+        origin = judged.origins[event.source, event.event_id]
+        if origin.in_inbox or verdict.superseded:
+            continue
+        topic, partition, offset = origin.record.position
+        outcome_no = OUTCOME_NOS[verdict.outcome]
+        rows.append(
+            (
+                event.event_id,
+                source_nos[event.source],
+                at,
+                event.body_hash,
+                TYPE_NOS[event.type],
+                outcome_no,
+                judged.places[at] if outcome_no < 100 else None,
+                None if verdict.order is None else verdict.order.order_no,
+                topic_nos[topic],
+                partition,
+                offset,
+            )
+        )
+    rows.sort(key=_inbox_key)
+    return rows
+
+
+def _inbox_key(row: tuple[Any, ...]) -> tuple[str, int]:
+    return row[0], row[1]
+
+
+# ── Catalogue and levels ──────────────────────────────────────────────────────────────────────────────
+
+
+async def _write_catalogue(connection: "Connection", decision: Decision) -> dict[int, int]:
+    """Catalogue rows; gives the numbers of the recipes made, by the identity of their objects."""
+    if not (decision.items_put or decision.variants_put or decision.locations_put or decision.channels_put):
+        return {}
+    version = await connection.fetchval(CATALOGUE_BUMP)
+    if decision.items_put:
+        items = [
+            {
+                **put.attributes,
+                "item_no": put.item.item_no,
+                "sku": put.item.sku,
+                "decimal_places": put.item.decimal_places,
+                "low_stock_threshold": put.item.low_stock_threshold,
+            }
+            for put in decision.items_put
+        ]
+        await connection.execute(ITEMS_PUT, json_rows(items), version)
+    recipe_nos = await _write_recipes(connection, decision)
+    if decision.variants_put:
+        await connection.execute(VARIANTS_PUT, json_rows(_variant_rows(decision, recipe_nos)), version)
+    if decision.locations_put:
+        locations = [
+            {
+                "location_no": location.location_no,
+                "name": location.name,
+                "sells": location.sells,
+                "ships": location.ships,
+                "accepts_returns": location.accepts_returns,
+                "priority": location.priority,
+                "deleted": location.deleted,
+                "content_hash": location.content_hash.hex(),
+                **guard_columns(location.guard),
+            }
+            for location in {put.location_no: put for put in decision.locations_put}.values()
+        ]
+        await connection.execute(LOCATIONS_PUT, json_rows(locations), version)
+    if decision.channels_put:
+        channels = [
+            {
+                "channel_no": channel.channel_no,
+                "location_ids": list(channel.location_ids),
+                **guard_columns(channel.guard),
+            }
+            for channel in {put.channel_no: put for put in decision.channels_put}.values()
+        ]
+        await connection.execute(CHANNELS_PUT, json_rows(channels), version)
+    return recipe_nos
+
+
+async def _write_recipes(connection: "Connection", decision: Decision) -> dict[int, int]:
+    new: list[tuple[int, Recipe]] = [
+        (put.variant.variant_no, put.variant.recipe)
+        for put in decision.variants_put
+        if put.recipe_is_new and put.variant.recipe is not None
+    ]
+    if not new:
+        return {}
+    rows = await connection.fetch(RECIPES_INSERT, [variant_no for variant_no, _ in new])
+    numbers = {row["variant_no"]: row["recipe_no"] for row in rows}
+    parts = [
+        (numbers[variant_no], part.item.item_no, part.required)
+        for variant_no, recipe in new
+        for part in recipe.parts
+    ]
+    await connection.execute(RECIPE_PARTS_INSERT, *_columns(parts, 3))
+    return {id(recipe): numbers[variant_no] for variant_no, recipe in new}
+
+
+def _variant_rows(decision: Decision, recipe_nos: Mapping[int, int]) -> list[dict[str, object]]:
+    rows: dict[int, dict[str, object]] = {}
+    for put in decision.variants_put:
+        variant, recipe = put.variant, put.variant.recipe
+        recipe_no = None if recipe is None else recipe.recipe_no or recipe_nos[id(recipe)]
+        rows[variant.variant_no] = {
+            "variant_no": variant.variant_no,
+            "sku": variant.sku,
+            "title": put.title,
+            "allow_backorder": variant.allow_backorder,
+            "backorder_limit": variant.backorder_limit,
+            "recipe_no": recipe_no,
+            "content_hash": variant.content_hash.hex(),
+            **guard_columns(variant.guard),
+        }
+    return list(rows.values())
+
+
+async def _make_levels(
+    connection: "Connection", decision: Decision, levels: Mapping[int, Mapping[int, Level]]
+) -> None:
+    """Create the rows of new levels and number their objects; then thresholds and guards of stock.set."""
+    if decision.levels_new:
+        new = {(v.item.item_no, v.location.location_no): v for v in decision.levels_new}
+        rows = await connection.fetch(LEVELS_INSERT, *_columns(list(new), 2))
+        for row in rows:
+            new[row["item_no"], row["location_no"]].level_no = row["level_no"]
+    if decision.levels_reconfigured:
+        configured = [
+            (v.level_no, v.low_stock_threshold, v.safety_stock, v.backorder_limit)
+            for v in decision.levels_reconfigured
+        ]
+        await connection.execute(LEVELS_CONFIGURE, *_columns(configured, 4))
+    if decision.set_guards_put:
+        guards = [
+            (
+                levels[key.item_no][key.location_no].level_no,
+                key.bucket,
+                key.source,
+                guard.version,
+                guard.time,
+            )
+            for key, guard in decision.set_guards_put.items()
+        ]
+        await connection.execute(SET_GUARDS_PUT, *_columns(guards, 5))
+
+
+# ── Orders ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _write_orders(connection: "Connection", judged: Judged) -> None:
+    decision, loaded = judged.decision, judged.loaded
+    changed = [head for order in decision.orders_touched if (head := _head_to_write(order, loaded))]
+    if changed:
+        await connection.execute(ORDERS_UPDATE, *_columns(changed, 6))
+    new_lines = {id(line) for _, line in decision.lines_new}
+    kept, gone = _reservation_changes(decision.orders_touched, new_lines)
+    if kept:
+        await connection.execute(RESERVATIONS_PUT, *_columns(kept, 4))
+    if gone:
+        await connection.execute(RESERVATIONS_DELETE, *_columns(gone, 3))
+    if decision.fulfillments_new:
+        await _write_fulfillments(connection, judged)
+    if decision.returns_new:
+        await _write_returns(connection, judged)
+
+
+def _head_to_write(order: Order, loaded: Loaded) -> tuple[Any, ...] | None:
+    """The order's row where it has to say something else than it does since the locks were taken."""
+    stored = loaded.heads[order.order_id]
+    wanted = OrderHead(
+        max(order.revision, stored.revision),
+        order.placement_hash if order.placement_hash is not None else stored.placement_hash,
+        order.sales_channel_id if order.sales_channel_id is not None else stored.sales_channel_id,
+        STRATEGY_NOS[order.strategy],
+        order.cart_id if order.cart_id is not None else stored.cart_id,
+    )
+    return None if wanted == stored else (order.order_no, *wanted)
+
+
+def _reservation_changes(
+    orders: Iterable[Order], new_lines: set[int]
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Reservations of lines known before this batch: those to set, and those to remove."""
+    kept: list[tuple[Any, ...]] = []
+    gone: list[tuple[Any, ...]] = []
+    for order in orders:
+        for line in order.lines:
+            if id(line) in new_lines:
+                continue
+            for held in line.reservations:
+                _reservation_change(order, line, held, kept, gone)
+    return kept, gone
+
+
+def _reservation_change(
+    order: Order, line: Line, held: Reservation, kept: list[tuple[Any, ...]], gone: list[tuple[Any, ...]]
+) -> None:
+    if held.quantity == held.stored:
+        return
+    key = (order.order_no, line.line_no, held.level.level_no)
+    if held.quantity:
+        kept.append((*key, held.quantity))
+    else:
+        gone.append(key)
+
+
+async def _write_fulfillments(connection: "Connection", judged: Judged) -> None:
+    heads, lines, parts = [], [], []
+    for order, fulfillment, verdict_no in judged.decision.fulfillments_new:
+        key = (order.order_no, fulfillment.fulfillment_no)
+        seq = judged.loaded.batch_id * PLACES_PER_BATCH + verdict_no
+        heads.append((*key, fulfillment.fulfillment_id, fulfillment.body_hash, seq))
+        lines.extend((*key, line_no, quantity) for line_no, quantity in fulfillment.lines)
+        parts.extend(
+            (*key, at, shipped.line_no, shipped.level.level_no, shipped.quantity)
+            for at, shipped in enumerate(fulfillment.shipped)
+        )
+    await connection.execute(FULFILLMENTS_INSERT, *_columns(heads, 5))
+    await connection.execute(FULFILLMENT_LINES_INSERT, *_columns(lines, 4))
+    await connection.execute(FULFILLMENT_PARTS_INSERT, *_columns(parts, 6))
+
+
+async def _write_returns(connection: "Connection", judged: Judged) -> None:
+    heads, lines, parts = [], [], []
+    for order, back, verdict_no in judged.decision.returns_new:
+        key = (order.order_no, back.return_no)
+        seq = judged.loaded.batch_id * PLACES_PER_BATCH + verdict_no
+        heads.append((*key, back.return_id, back.body_hash, seq))
+        lines.extend((*key, at, *line) for at, line in enumerate(back.lines))
+        parts.extend(
+            (*key, at, returned.line_no, returned.level.level_no, returned.quantity, returned.disposition)
+            for at, returned in enumerate(back.returned)
+        )
+    await connection.execute(RETURNS_INSERT, *_columns(heads, 5))
+    await connection.execute(RETURN_LINES_INSERT, *_columns(lines, 6))
+    await connection.execute(RETURN_PARTS_INSERT, *_columns(parts, 7))
+
+
+# ── Inbox rows that existed before, and parked events ─────────────────────────────────────────────────
+
+
+async def _settle(connection: "Connection", judged: Judged, interned: "Interned") -> None:
+    """Events that were parked or dead and now have another outcome; and what waits for something else now."""
+    settled, waiting, released = [], [], []
+    for at, verdict in enumerate(judged.decision.verdicts):
+        origin = _origin(judged, verdict)
+        if not origin.in_inbox or verdict.superseded:
+            continue
+        key = (verdict.event.event_id, interned.source_nos[verdict.event.source])
+        if origin.parked and verdict.outcome is Outcome.PARKED:
+            if verdict.waits_for is not None:
+                waiting.append((*key, *verdict.waits_for))
+            continue
+        settled.append((*key, *_settlement(judged, at, origin, interned)))
+        if origin.parked:
+            released.append(key)
+    if settled:
+        settled.sort(key=_inbox_key)
+        await _counted(connection, INBOX_SETTLE, settled, 8, judged.loaded.now)
+    if waiting:
+        await _counted(connection, PARKED_WAIT_UPDATE, waiting, 4)
+    if released:
+        await _counted(connection, PARKED_DELETE, released, 2)
+
+
+def _settlement(judged: Judged, at: int, origin: Origin, interned: "Interned") -> tuple[Any, ...]:
+    first_place = judged.loaded.batch_id * PLACES_PER_BATCH
+    outcome_no, place = OUTCOME_NOS[judged.decision.verdicts[at].outcome], judged.places[at]
+    answer = None if place is None or outcome_no >= 100 else first_place + place
+    topic, partition, offset = origin.record.position
+    return first_place + at, outcome_no, answer, interned.topic_nos[topic], partition, offset
+
+
+async def write_withdrawn(
+    connection: "Connection",
+    withdrawn: Sequence["ParkedRow"],
+    places: Sequence[int],
+    now: datetime,
+    interned: "Interned",
+) -> None:
+    """Parked events that end as dead letters: `places` are those of their records in the archive.
+
+    Raises RerunError where another worker released one of them first.
+    """
+    settled, gone = [], []
+    for row, place in zip(withdrawn, places, strict=True):
+        key = (row.event_id, interned.source_nos[row.source])
+        topic, partition, offset = row.decoded.record.position
+        settled.append((*key, place, DEAD_NO, None, interned.topic_nos[topic], partition, offset))
+        gone.append(key)
+    settled.sort(key=_inbox_key)
+    await _counted(connection, INBOX_SETTLE, settled, 8, now)
+    await _counted(connection, PARKED_DELETE, gone, 2)
+
+
+async def _park(connection: "Connection", judged: Judged, interned: "Interned") -> None:
+    rows = []
+    for verdict in judged.decision.verdicts:
+        origin = _origin(judged, verdict)
+        if verdict.waits_for is None or verdict.superseded or origin.parked:
+            continue
+        record = origin.record
+        topic, partition, offset = record.position
+        rows.append(
+            (
+                verdict.event.event_id,
+                interned.source_nos[verdict.event.source],
+                *verdict.waits_for,
+                None if verdict.order is None else verdict.order.order_no,
+                verdict.until,
+                interned.topic_nos[topic],
+                partition,
+                offset,
+                record.timestamp_ms,
+                record.key,
+                record.value,
+                pack_headers(record.headers),
+            )
+        )
+    if rows:
+        await connection.execute(PARKED_INSERT, *_columns(rows, 13), judged.loaded.now)
+
+
+async def _counted(
+    connection: "Connection", statement: str, rows: list[tuple[Any, ...]], width: int, *more: object
+) -> None:
+    """Run a guarded statement. Raises RerunError unless it found every row it was given."""
+    status = await connection.execute(statement, *_columns(rows, width), *more)
+    if int(status.rpartition(" ")[2]) != len(rows):
+        message = "another worker settled one of the parked events first"
+        raise RerunError(message)
+
+
+def _origin(judged: Judged, verdict: Verdict) -> Origin:
+    return judged.origins[verdict.event.source, verdict.event.event_id]
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Rows turned into the arrays of a set-based statement."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

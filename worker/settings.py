@@ -1,0 +1,133 @@
+"""Every setting of the worker, with its unit and default; read from INVENTORY_* variables or files.
+
+Secrets may stand in a file instead: INVENTORY_DATABASE_URL_FILE names one. Nothing here is ever printed with
+its secret (`inventory-worker config` shows what is in force).
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENV_PREFIX = "INVENTORY_"
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message is one line that names it."""
+
+
+class Settings(BaseSettings):
+    """What an installation may choose."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
+
+    kafka_bootstrap: Annotated[
+        str, Field(description="Kafka bootstrap servers, host:port, comma-separated")
+    ]
+    database_url: Annotated[SecretStr, Field(description="Postgres URL, postgresql://user:password@host/db")]
+    database_role: Annotated[
+        str,
+        Field(pattern=r"^[a-z_][a-z0-9_]*$", description="role that worker sessions take; it has no DDL rights"),
+    ] = "inventory_worker"
+    database_connections_max: Annotated[int, Field(ge=2, le=100, description="connections per worker")] = 4
+
+    consumer_group: Annotated[str, Field(min_length=1, description="Kafka consumer group")] = "inventory-worker"
+    topic_types: Annotated[
+        dict[str, str],
+        Field(description="input topic to the event type of records without CloudEvents (JSON); empty: one topic a type"),
+    ] = {}
+    topic_partitions: Annotated[int, Field(ge=1, le=1000, description="partitions of topics made")] = 8
+    topic_replication: Annotated[int, Field(ge=1, le=10, description="replicas of topics made")] = 1
+
+    cloudevents_source: Annotated[
+        str, Field(min_length=1, description="CloudEvents source of everything the worker says")
+    ] = "/inventory-worker"
+    worker_name: Annotated[
+        str, Field(description="name of this process in the database; empty: host and process id")
+    ] = ""
+
+    batch_records_max: Annotated[
+        int, Field(ge=1, le=4000, description="records judged in one transaction at the most")
+    ] = 1000
+    parked_deadline_s: Annotated[
+        int, Field(ge=1, description="how long an event may wait for what it needs")
+    ] = 7 * 24 * 3600
+    sweep_interval_ms: Annotated[
+        int, Field(ge=10, description="pause between looks at parked events while idle")
+    ] = 1000
+    publish_deadline_s: Annotated[float, Field(gt=0, description="longest wait for Kafka's acknowledgements")] = 30
+    publish_lease_s: Annotated[
+        int, Field(ge=1, description="after which others publish what a worker left behind")
+    ] = 60
+    start_deadline_s: Annotated[
+        float, Field(gt=0, description="how long to wait for Kafka and Postgres at the start")
+    ] = 60
+    stop_deadline_s: Annotated[float, Field(gt=0, description="how long a stop may take")] = 20
+    stuck_after_s: Annotated[
+        float, Field(gt=0, description="without progress for so long, the process ends itself")
+    ] = 120
+
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    log_format: Annotated[str, Field(pattern="^(text|json)$")] = "text"
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: SecretStr) -> SecretStr:
+        if not re.match(r"^postgres(ql)?://", value.get_secret_value()):
+            message = "must begin with postgresql://"
+            raise ValueError(message)
+        return value
+
+    def shown(self) -> dict[str, object]:
+        """The values in force, secrets masked."""
+        values: dict[str, object] = self.model_dump()
+        values["database_url"] = without_password(self.database_url.get_secret_value())
+        return values
+
+
+def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """The settings from the environment, from files named by *_FILE variables, and given overrides.
+
+    Raises SettingsError with one line that names the first setting at fault.
+    """
+    values = {**_from_files(), **(overrides or {})}
+    try:
+        return Settings(**values)  # type: ignore[arg-type]  # checked by pydantic
+    except ValidationError as error:
+        raise SettingsError(_first_fault(error)) from None
+
+
+def without_password(url: str) -> str:
+    """A URL that may be shown: its password is replaced."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+
+
+def _from_files() -> dict[str, object]:
+    values: dict[str, object] = {}
+    for name in Settings.model_fields:
+        variable = f"{ENV_PREFIX}{name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if path:
+            try:
+                values[name] = Path(path).read_text("utf-8").strip()
+            except OSError as error:
+                message = f"{variable}: cannot read the file: {error.strerror}"
+                raise SettingsError(message) from None
+    return values
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors(include_input=False, include_url=False)[0]
+    name = f"{ENV_PREFIX}{str(fault['loc'][0]).upper()}"
+    if fault["type"] == "missing":
+        return f"{name} is not set"
+    return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
