@@ -22,6 +22,7 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber
 from worker.runtime.aiokafka_private import is_group_task_dead, is_rejoin_pending
 from worker.runtime.assignment import Assignment, Batch, Gap, PartitionLag, Positions
 from worker.runtime.errors import Transient
+from worker.runtime.lenient_records import read_leniently
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Intake:
         self._subscriber: BatchSubscriber | None = None
         self._assignment: Assignment | None = None
         self._is_halted = False
-        self._is_waiting = False
+        self._waiting = False
         self._handing: asyncio.Task[None] | None = None
         self._polling: asyncio.Task[None] | None = None
         self._recommitting: asyncio.Task[None] | None = None
@@ -158,6 +159,10 @@ class Intake:
         """Gives how far each partition held is read."""
         return {} if self._assignment is None else self._assignment.lag()
 
+    def is_waiting(self) -> bool:
+        """Tells whether a batch has not been taken for `keep_alive_s`, so that the partitions are paused."""
+        return self._waiting
+
     def is_group_task_dead(self) -> bool:
         """Tells whether the membership has ended for good inside the client."""
         consumer = self._consumer
@@ -174,6 +179,7 @@ class Intake:
 
     def _edge(self) -> tuple[KafkaBroker, BatchSubscriber]:
         settings = self._settings
+        read_leniently()
         broker = KafkaBroker(
             settings.bootstrap,
             client_id=settings.client_id,
@@ -246,7 +252,7 @@ class Intake:
     def _assigned(self, partitions: Collection[TopicPartition]) -> None:
         self.generation += 1
         assignment = self._assignment = Assignment(self._consumer, partitions, self.generation)
-        if self._is_halted or self._is_waiting:
+        if self._is_halted or self._waiting:
             assignment.hold()
         if partitions:
             self._positioning = self._spawn(self._position(assignment))
@@ -288,13 +294,13 @@ class Intake:
         await asyncio.wait({handing}, timeout=self._settings.keep_alive_s)
         if handing.done():
             return
-        self._is_waiting = True
+        self._waiting = True
         if self._assignment is not None:
             self._assignment.hold()
         while not handing.done():
             self._beat()
             await asyncio.wait({handing}, timeout=self._settings.keep_alive_s)
-        self._is_waiting = False
+        self._waiting = False
         if self._assignment is not None and not self._is_halted:
             self._assignment.release()
 
