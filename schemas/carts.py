@@ -1,10 +1,10 @@
 """Contract of the question whether a cart's lines can be bought."""
 
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from schemas.contract import LINES_MAX, Contract, Id, refuse_doubled
+from schemas.contract import Contract, Id, Lines, refuse_doubled
 from schemas.quantity import LineQuantity
 
 
@@ -21,7 +21,7 @@ class CartValidated(Contract):
 
     cart_id: Id
     sales_channel_id: Id
-    lines: Annotated[tuple[CartLine, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)]
+    lines: Lines[CartLine]
 
     @model_validator(mode="after")
     def _lines_once(self) -> Self:

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from schemas.contract import (
-    LINES_MAX,
     Contract,
     Id,
     Label,
+    Listed,
     NullIs,
     Prose,
     Version,
+    Word,
     one_of,
     refuse_doubled,
     refuse_unless_one,
@@ -79,7 +80,7 @@ class VariantCreated(ItemAttributes):
     """False: always available, never reserved, never moved."""
     allow_backorder: Annotated[bool, NullIs(value=False)] = False
     backorder_limit: StockQuantity | None = None
-    inventory_items: Annotated[tuple[Part, ...], Field(strict=False, max_length=LINES_MAX), NullIs(())] = ()
+    inventory_items: Annotated[Listed[Part], NullIs(())] = ()
     """The recipe; a part must not be listed twice."""
     version: Version | None = None
 
@@ -96,11 +97,7 @@ class LocationCreated(Contract):
 
     location_id: Id
     name: Label | None = None
-    roles: Annotated[
-        tuple[Annotated[Role, Field(strict=False)], ...],
-        Field(strict=False, max_length=LINES_MAX),
-        NullIs(tuple(Role)),
-    ] = tuple(Role)
+    roles: Annotated[Listed[Word[Role]], NullIs(tuple(Role))] = tuple(Role)
     """Absent: all of them. Sold from where it `sells` and `ships`; else used by hand only."""
     priority: Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX), NullIs(0)] = 0
     """Breaks ties between locations; the smaller comes first."""
@@ -122,9 +119,7 @@ class SalesChannelUpdated(Contract):
     """The locations a sales channel sells from, in order of preference: absolute."""
 
     sales_channel_id: Id
-    location_ids: Annotated[
-        tuple[Id, ...], Field(strict=False, max_length=LINES_MAX, json_schema_extra={"uniqueItems": True})
-    ]
+    location_ids: Annotated[Listed[Id], Field(json_schema_extra={"uniqueItems": True})]
     """May name locations that are not created yet."""
     version: Version | None = None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue
 from pydantic.json_schema import JsonSchemaValue
@@ -34,6 +34,17 @@ Label = Annotated[str, Field(max_length=LABEL_LENGTH_MAX)]
 
 Prose = Annotated[str, Field(max_length=PROSE_LENGTH_MAX)]
 """Long free text."""
+
+T = TypeVar("T")
+
+Word = Annotated[T, Field(strict=False)]
+"""A member of an enum, given as the text that is its value."""
+
+Listed = Annotated[tuple[T, ...], Field(strict=False, max_length=LINES_MAX)]
+"""A JSON array, of any length up to `LINES_MAX`."""
+
+Lines = Annotated[tuple[T, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)]
+"""A JSON array of at least one entry."""
 
 Version = Annotated[int, Field(ge=1, le=VERSION_MAX)]
 """The producer's number of its own entity's state; an older one is answered `stale` (DESIGN §3)."""

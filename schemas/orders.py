@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from schemas.contract import LINES_MAX, Contract, Id, NullIs, refuse_doubled
+from schemas.contract import Contract, Id, Lines, NullIs, Word, refuse_doubled
 from schemas.quantity import LineQuantity
 
 
@@ -51,9 +51,9 @@ class OrderPlaced(Contract):
     order_id: Id
     sales_channel_id: Id
     cart_id: Id | None = None
-    lines: Annotated[tuple[OrderLine, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)]
-    policy: Annotated[Policy, Field(strict=False)] | None = None
-    strategy: Annotated[Strategy, Field(strict=False)] | None = None
+    lines: Lines[OrderLine]
+    policy: Word[Policy] | None = None
+    strategy: Word[Strategy] | None = None
 
     @model_validator(mode="after")
     def _lines_once(self) -> Self:
@@ -77,9 +77,7 @@ class OrderFulfilled(Contract):
     fulfillment_id: Id
     location_id: Id | None = None
     """Absent: from where the order's reservations are."""
-    lines: (
-        Annotated[tuple[FulfilledLine, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)] | None
-    ) = None
+    lines: Lines[FulfilledLine] | None = None
 
     @model_validator(mode="after")
     def _lines_once(self) -> Self:
@@ -92,9 +90,7 @@ class ReturnedLine(Contract):
 
     line_item_id: Id
     quantity: LineQuantity
-    disposition: Annotated[Disposition, Field(strict=False), NullIs(Disposition.SELLABLE)] = (
-        Disposition.SELLABLE
-    )
+    disposition: Annotated[Word[Disposition], NullIs(Disposition.SELLABLE)] = Disposition.SELLABLE
 
 
 class OrderReturned(Contract):
@@ -104,7 +100,7 @@ class OrderReturned(Contract):
     return_id: Id
     location_id: Id | None = None
     """Absent: to where the units left."""
-    lines: Annotated[tuple[ReturnedLine, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)]
+    lines: Lines[ReturnedLine]
 
     @model_validator(mode="after")
     def _lines_once(self) -> Self:

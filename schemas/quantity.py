@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Annotated
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -110,6 +110,12 @@ StockQuantity = Annotated[int | Decimal, Bounds(least=0, most=SMALLEST_MAX, zero
 
 Delta = Annotated[int | Decimal, Bounds(least=-SMALLEST_MAX, most=SMALLEST_MAX, zero=False)]
 """Change of a bucket in units: never 0."""
+
+
+_SPELLED_PATTERN = r"-?(0|[1-9][0-9]*)\.[0-9]{0,5}[1-9]"
+
+SpelledQuantity = int | Annotated[str, Field(pattern=f"^{_SPELLED_PATTERN}$")]
+"""A quantity as the worker writes it: an int where whole, else a decimal string without trailing zeros."""
 
 
 def micro(quantity: int | Decimal) -> int:

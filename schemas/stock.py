@@ -5,7 +5,17 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from schemas.contract import VERSION_MAX, Contract, Id, Label, NullIs, Version, one_of, refuse_unless_one
+from schemas.contract import (
+    VERSION_MAX,
+    Contract,
+    Id,
+    Label,
+    NullIs,
+    Version,
+    Word,
+    one_of,
+    refuse_unless_one,
+)
 from schemas.quantity import Delta, StockQuantity
 
 _ITEM_NAMES = ("inventory_item_id", "sku", "variant_id")
@@ -49,9 +59,7 @@ class StockSet(NamesItem):
     """A bucket was counted: absolute for that bucket; makes the level where there is none."""
 
     location_id: Id
-    bucket: Annotated[SettableBucket, Field(strict=False), NullIs(SettableBucket.STOCKED)] = (
-        SettableBucket.STOCKED
-    )
+    bucket: Annotated[Word[SettableBucket], NullIs(SettableBucket.STOCKED)] = SettableBucket.STOCKED
     quantity: StockQuantity
     low_stock_threshold: StockQuantity | None = None
     safety_stock: StockQuantity | None = None
@@ -65,8 +73,6 @@ class StockAdjusted(NamesItem):
     """A bucket changed by a difference; refused as `below_zero` where the bucket would not bear it."""
 
     location_id: Id
-    bucket: Annotated[AdjustableBucket, Field(strict=False), NullIs(AdjustableBucket.STOCKED)] = (
-        AdjustableBucket.STOCKED
-    )
+    bucket: Annotated[Word[AdjustableBucket], NullIs(AdjustableBucket.STOCKED)] = AdjustableBucket.STOCKED
     delta: Delta
     reason: Label | None = None

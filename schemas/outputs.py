@@ -1,0 +1,321 @@
+"""Contracts of everything the worker says: results, insufficient stock, levels as they stand, stock alerts.
+
+A result answers one event (DESIGN §5); its shape follows from the `type` of that event, or from the outcome
+where the event became a dead letter. Readers ignore fields they do not know.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AwareDatetime, Field, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError
+
+from schemas.contract import Contract, Id, Lines, Listed, Word
+from schemas.event_type import EventType
+from schemas.orders import Disposition
+from schemas.outcome import DeadReason, Outcome
+from schemas.quantity import SpelledQuantity
+from schemas.topics import Output
+
+AwaitedKind = Literal["variant", "item", "sku", "location", "sales_channel", "order", "level"]
+
+
+class WaitsFor(Contract):
+    """The one thing that a parked event waits for."""
+
+    kind: AwaitedKind
+    key: Id
+
+
+class UnitsAtLocation(Contract):
+    """Units of an item at a location: held, shipped or restocked."""
+
+    inventory_item_id: Id
+    location_id: Id
+    quantity: SpelledQuantity
+
+
+class AvailableAtLocation(Contract):
+    """What one location has for a short line; below 0 after a count below what is reserved."""
+
+    location_id: Id
+    available: SpelledQuantity
+
+
+class ShortLine(Contract):
+    """An item that a line wants more of than is available, in units of the item."""
+
+    line_item_id: Id
+    variant_id: Id
+    inventory_item_id: Id
+    sku: Id | None
+    wanted: SpelledQuantity
+    available: SpelledQuantity
+    locations: Listed[AvailableAtLocation]
+
+
+class LevelState(Contract):
+    """An inventory level as it stands; `available` = stocked − reserved."""
+
+    inventory_item_id: Id
+    location_id: Id
+    stocked: SpelledQuantity
+    reserved: SpelledQuantity
+    incoming: SpelledQuantity
+    damaged: SpelledQuantity
+    quarantined: SpelledQuantity
+    shortfall: SpelledQuantity
+    """How much of reserved has no stock behind it."""
+    available: SpelledQuantity
+    level_version: int = Field(ge=0)
+    """Rises with each movement."""
+
+
+class Answer(Contract):
+    """What every result says: which event it answers, and how. One final result per event."""
+
+    cause_id: Id
+    cause_source: Id
+    outcome: Word[Outcome]
+    final: bool
+    """False while another result may follow for the same event."""
+    message: str | None = None
+    """For people: why the event was refused."""
+    waits_for: WaitsFor | None = None
+    """What a parked event waits for."""
+    until: AwareDatetime | None = None
+    """When a parked event becomes a dead letter."""
+
+    @model_validator(mode="after")
+    def _final_as_the_outcome_says(self) -> Self:
+        if self.final is not self.outcome.is_final:
+            raise PydanticCustomError("final", "final must be what the outcome says")
+        return self
+
+
+class VariantPart(Contract):
+    """One item of the recipe that a variant was made with."""
+
+    inventory_item_id: Id
+    sku: Id | None
+    required_quantity: SpelledQuantity
+
+
+class VariantResult(Answer):
+    """Answers variant.created."""
+
+    type: Literal["variant.created"]
+    variant_id: Id
+    managed: bool | None = None
+    inventory_items: Listed[VariantPart] = ()
+
+
+class LocationResult(Answer):
+    """Answers events about a location."""
+
+    type: Literal["location.created", "location.updated", "location.deleted"]
+    location_id: Id
+
+
+class SalesChannelResult(Answer):
+    """Answers sales_channel.updated."""
+
+    type: Literal["sales_channel.updated"]
+    sales_channel_id: Id
+
+
+class StockResult(Answer):
+    """Answers counts and adjustments. The item is named as the event named it until it is known."""
+
+    type: Literal["stock.set", "stock.adjusted"]
+    inventory_item_id: Id | None = None
+    sku: Id | None = None
+    variant_id: Id | None = None
+    location_id: Id
+    bucket: str
+    levels: Listed[LevelState] = ()
+
+
+class CartLineResult(Contract):
+    """What the cart's sales channel has of a line, in units of the variant."""
+
+    line_item_id: Id
+    variant_id: Id
+    quantity: SpelledQuantity
+    managed: bool
+    available: SpelledQuantity | None
+    """None: not managed, and so without end."""
+    short: bool
+
+
+class CartResult(Answer):
+    """Answers cart.validated, line by line."""
+
+    type: Literal["cart.validated"]
+    cart_id: Id
+    lines: Listed[CartLineResult] = ()
+    short_lines: Listed[ShortLine] = ()
+    unknown_variants: Listed[Id] = ()
+
+
+class OrderAnswer(Answer):
+    """Answers an event about an order; the revision tells the newer of two such answers."""
+
+    order_id: Id
+    order_revision: int | None = None
+    short_lines: Listed[ShortLine] = ()
+
+
+class PlacedLine(Contract):
+    """An order line with what is reserved for it."""
+
+    line_item_id: Id
+    variant_id: Id
+    quantity: SpelledQuantity
+    managed: bool
+    reservations: Listed[UnitsAtLocation] = ()
+
+
+class OrderPlacedResult(OrderAnswer):
+    """Answers order.placed."""
+
+    type: Literal["order.placed"]
+    lines: Listed[PlacedLine] = ()
+    unknown_variants: Listed[Id] = ()
+
+
+class ShippedLine(Contract):
+    """An order line with what left for it, and from where."""
+
+    line_item_id: Id
+    quantity: SpelledQuantity
+    shipments: Listed[UnitsAtLocation] = ()
+
+
+class OrderFulfilledResult(OrderAnswer):
+    """Answers order.fulfilled."""
+
+    type: Literal["order.fulfilled"]
+    fulfillment_id: Id
+    lines: Listed[ShippedLine] = ()
+
+
+class RestockedLine(Contract):
+    """An order line with what came back for it, and to where; `discarded` goods moved nothing."""
+
+    line_item_id: Id
+    quantity: SpelledQuantity
+    disposition: Word[Disposition]
+    restocked: Listed[UnitsAtLocation] = ()
+
+
+class OrderReturnedResult(OrderAnswer):
+    """Answers order.returned."""
+
+    type: Literal["order.returned"]
+    return_id: Id
+    lines: Listed[RestockedLine] = ()
+
+
+class ReservationMovedResult(OrderAnswer):
+    """Answers reservation.moved."""
+
+    type: Literal["reservation.moved"]
+    levels: Listed[LevelState] = ()
+
+
+class DeadLetterResult(Answer):
+    """Tells of an event that became a dead letter; not final: replayed, it is judged afresh."""
+
+    type: str | None
+    """As the record said; None where that could not be read."""
+    outcome: Literal[Outcome.DEAD_LETTERED]
+    reason: Word[DeadReason]
+
+
+EventResult = Annotated[
+    VariantResult
+    | LocationResult
+    | SalesChannelResult
+    | StockResult
+    | CartResult
+    | OrderPlacedResult
+    | OrderFulfilledResult
+    | OrderReturnedResult
+    | ReservationMovedResult,
+    Field(discriminator="type"),
+]
+"""A result that says how an event was judged, or that it is parked."""
+
+Result = Annotated[DeadLetterResult | EventResult, Field(union_mode="left_to_right")]
+"""Data of `inventory.result`."""
+
+
+class InsufficientStock(Contract):
+    """Data of `inventory.insufficient-stock`: a cart or order event found too little of what it wants."""
+
+    cause_type: Word[EventType]
+    cause_id: Id
+    cause_source: Id
+    order_id: Id | None = None
+    cart_id: Id | None = None
+    sales_channel_id: Id | None = None
+    short_lines: Lines[ShortLine]
+
+
+class LevelChanged(LevelState):
+    """Data of `inventory.level-changed`: a level as it stands; the highest `level_version` is the newest."""
+
+    sku: Id | None
+
+
+class Alert(Contract):
+    """What every stock alert says: which stock, what is available of it, and because of which event."""
+
+    inventory_item_id: Id
+    sku: Id | None
+    location_id: Id | None
+    """None: over all locations."""
+    available: SpelledQuantity
+    cause_id: Id
+    cause_source: Id
+
+
+class ThresholdAlert(Alert):
+    """Available stock crossed a threshold; told once per crossing."""
+
+    kind: Literal["low_stock", "out_of_stock", "back_in_stock"]
+    threshold: SpelledQuantity | None = None
+    """The one that was crossed; `low_stock` only."""
+
+
+class UncoveredLine(Contract):
+    """An order line that has reserved what is not there."""
+
+    order_id: Id
+    line_item_id: Id
+    quantity: SpelledQuantity
+
+
+class OversoldAlert(Alert):
+    """A count left less stock than is reserved."""
+
+    kind: Literal["oversold"]
+    shortfall: SpelledQuantity
+    uncovered: Listed[UncoveredLine]
+    """Newest order first."""
+
+
+StockAlert = Annotated[ThresholdAlert | OversoldAlert, Field(discriminator="kind")]
+"""Data of `inventory.stock-alert`."""
+
+OUTPUTS: Final[Mapping[str, TypeAdapter[Any]]] = MappingProxyType(
+    {
+        Output.RESULTS.event_type: TypeAdapter(Result),
+        Output.INSUFFICIENT.event_type: TypeAdapter(InsufficientStock),
+        Output.LEVELS.event_type: TypeAdapter(LevelChanged),
+        Output.ALERTS.event_type: TypeAdapter(StockAlert),
+    }
+)
+"""The contract of each output event's data, by CloudEvents type."""
