@@ -26,20 +26,22 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
 
-    kafka_bootstrap: Annotated[
-        str, Field(description="Kafka bootstrap servers, host:port, comma-separated")
-    ]
+    kafka_bootstrap: Annotated[str, Field(description="Kafka bootstrap servers, host:port, comma-separated")]
     database_url: Annotated[SecretStr, Field(description="Postgres URL, postgresql://user:password@host/db")]
     database_role: Annotated[
         str,
-        Field(pattern=r"^[a-z_][a-z0-9_]*$", description="role that worker sessions take; it has no DDL rights"),
+        Field(
+            pattern=r"^[a-z_][a-z0-9_]*$", description="role that worker sessions take; it has no DDL rights"
+        ),
     ] = "inventory_worker"
     database_connections_max: Annotated[int, Field(ge=2, le=100, description="connections per worker")] = 4
 
-    consumer_group: Annotated[str, Field(min_length=1, description="Kafka consumer group")] = "inventory-worker"
+    consumer_group: Annotated[str, Field(min_length=1, description="Kafka consumer group")] = (
+        "inventory-worker"
+    )
     topic_types: Annotated[
         dict[str, str],
-        Field(description="input topic to the event type of records without CloudEvents (JSON); empty: one topic a type"),
+        Field(description="JSON: input topic to the event type of bare records; empty: one topic a type"),
     ] = {}
     topic_partitions: Annotated[int, Field(ge=1, le=1000, description="partitions of topics made")] = 8
     topic_replication: Annotated[int, Field(ge=1, le=10, description="replicas of topics made")] = 1
@@ -60,7 +62,9 @@ class Settings(BaseSettings):
     sweep_interval_ms: Annotated[
         int, Field(ge=10, description="pause between looks at parked events while idle")
     ] = 1000
-    publish_deadline_s: Annotated[float, Field(gt=0, description="longest wait for Kafka's acknowledgements")] = 30
+    publish_deadline_s: Annotated[
+        float, Field(gt=0, description="longest wait for Kafka's acknowledgements")
+    ] = 30
     publish_lease_s: Annotated[
         int, Field(ge=1, description="after which others publish what a worker left behind")
     ] = 60

@@ -1,7 +1,7 @@
 """From verdicts to records: one answer per event, what shops listen to, and levels as they stand.
 
-Everything here is frozen in the outbox with the effects it tells of: ids are made from the causing event, times
-are the batch's, so a record sent again is the same record, byte for byte (DESIGN §5).
+Everything here is frozen in the outbox with the effects it tells of: ids are made from the causing event,
+times are the batch's, so a record sent again is the same record, byte for byte (DESIGN §5).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -209,7 +209,7 @@ class AnswerWriter:
         return records
 
     def dead_letter_results(self, letters: Iterable[DeadLetter], now: datetime) -> list[OutRecord]:
-        """For dead letters whose event could be named: tell its producer. Not final: a replay is judged afresh."""
+        """Tell the producers of dead letters that could be named. Not final: a replay is judged afresh."""
         time, timestamp_ms = _time(now), _timestamp_ms(now)
         records = []
         for letter in letters:

@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import socket
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ import asyncpg
 from aiokafka import TopicPartition
 
 import sql
-from schemas.topics import types_by_topic
+from schemas.topics import TYPES_BY_TOPIC
 from worker.runtime.answer import AnswerWriter
 from worker.runtime.backoff import Backoff
 from worker.runtime.catalogue import CatalogueCache
@@ -55,7 +56,7 @@ class Worker:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Work until told to stop. Raises Transient when a server cannot be reached in time, Fatal otherwise."""
+        """Work until told to stop. Raises Transient when a server is not there in time, Fatal otherwise."""
         settings = self.settings
         pool = await self._reach_database()
         publisher = Publisher(PublisherSettings(bootstrap=settings.kafka_bootstrap, client_id=self.name))
@@ -81,7 +82,7 @@ class Worker:
         writer = AnswerWriter(
             settings.cloudevents_source, settings.consumer_group, version("inventory-worker")
         )
-        topics = types_by_topic(settings.topic_types)
+        topics = settings.topic_types or TYPES_BY_TOPIC
         relay = Relay(
             RelaySettings(
                 publish_deadline_s=settings.publish_deadline_s,
@@ -98,8 +99,8 @@ class Worker:
             relay,
             writer,
             topics,
-            lambda offsets: intake.commit(offsets),
-            lambda batch: intake.is_current(batch),
+            lambda offsets: intake.commit(offsets),  # noqa: PLW0108  # intake is made from the pipeline
+            lambda batch: intake.is_current(batch),  # noqa: PLW0108  # likewise
         )
         intake = Intake(
             IntakeSettings(
@@ -113,12 +114,15 @@ class Worker:
             lambda partitions: self._positions(pool, partitions),
             lambda _partitions: pipeline.drain(),
         )
-        watchdog = Watchdog(WatchdogSettings(stuck_after_s=settings.stuck_after_s), intake)
+        watchdog = Watchdog(WatchdogSettings(stuck_s_max=settings.stuck_after_s), time.monotonic)
         loops = [asyncio.ensure_future(loop) for loop in (pipeline.run(), relay.run())]
         try:
             await _until_deadline(intake.start, settings.start_deadline_s)
             log.info("worker %s reads %d topics", self.name, len(topics))
-            loops += [asyncio.ensure_future(intake.run_until_stopped()), asyncio.ensure_future(watchdog.run())]
+            loops += [
+                asyncio.ensure_future(intake.run_until_stopped()),
+                asyncio.ensure_future(watchdog.run(intake)),
+            ]
             stopping = asyncio.ensure_future(self._stopping.wait())
             await asyncio.wait([*loops, stopping], return_when=asyncio.FIRST_COMPLETED)
             for loop in loops:
@@ -152,9 +156,7 @@ class Worker:
     ) -> Pipeline:
         settings = self.settings
         interned = Interned()
-        loader = Loader(
-            CatalogueCache(), interned, topics, timedelta(seconds=settings.parked_deadline_s)
-        )
+        loader = Loader(CatalogueCache(), interned, topics, timedelta(seconds=settings.parked_deadline_s))
         processor = Processor(
             ProcessorSettings(
                 worker=self.name,
@@ -205,7 +207,8 @@ class Worker:
                         role=settings.database_role,
                     )
             except asyncpg.InvalidParameterValueError as error:
-                message = f"the database does not know the role {settings.database_role}: run `inventory-worker migrate`"
+                role = settings.database_role
+                message = f"the database does not know the role {role}: run `inventory-worker migrate`"
                 raise Fatal(message) from error
             except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
                 raise Fatal(f"the database refuses the connection: {error}") from error

@@ -41,9 +41,13 @@ class CatalogueCache:
         self._recipes: dict[int, Recipe] = {}
 
     async def know(
-        self, connection: "Connection", variant_ids: Iterable[str], item_ids: Iterable[str], skus: Iterable[str]
+        self,
+        connection: "Connection",
+        variant_ids: Iterable[str],
+        item_ids: Iterable[str],
+        skus: Iterable[str],
     ) -> None:
-        """Read what of these is not remembered. What the database does not know stays unknown, and is asked again."""
+        """Read what of these is not remembered. What nobody knows is asked for again each time."""
         self._bound()
         new_variants = [v for v in variant_ids if v not in self._variants]
         new_items = [i for i in item_ids if i not in self._items_by_id]
@@ -64,16 +68,16 @@ class CatalogueCache:
         version = await connection.fetchval(VERSION_READ)
         if self.version >= 0:
             self._forget(await connection.fetch(CHANGES_READ, self.version))
-        self.locations = {row["location_id"]: _location(row) for row in await connection.fetch(LOCATIONS_READ)}
+        self.locations = {
+            row["location_id"]: _location(row) for row in await connection.fetch(LOCATIONS_READ)
+        }
         self.locations_by_no = {location.location_no: location for location in self.locations.values()}
         self.channels = {
             row["sales_channel_id"]: _channel(row) for row in await connection.fetch(CHANNELS_READ)
         }
         self.version = version
 
-    def view(
-        self, variant_ids: Iterable[str], item_ids: Iterable[str], skus: Iterable[str]
-    ) -> Catalogue:
+    def view(self, variant_ids: Iterable[str], item_ids: Iterable[str], skus: Iterable[str]) -> Catalogue:
         """The catalogue of one batch: what it names, as far as it is known. The rules may add to it."""
         variants, by_id, by_sku = self._variants, self._items_by_id, self._items_by_sku
         return Catalogue(

@@ -43,7 +43,7 @@ async def open_pool(
     url: str, *, application_name: str, connections_max: int, role: str = WORKER_ROLE
 ) -> "Pool":
     """A pool whose sessions act as `role`. Raises what asyncpg raises when the database cannot be reached."""
-    pool = await asyncpg.create_pool(
+    return await asyncpg.create_pool(
         url,
         min_size=1,
         max_size=connections_max,
@@ -52,7 +52,6 @@ async def open_pool(
         statement_cache_size=256,
         server_settings={**SESSION_SETTINGS, "application_name": application_name, "role": role},
     )
-    return pool
 
 
 async def _keep_session(_connection: "Connection") -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import sql
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from worker.runtime.database import Connection
 
 SOURCE_INTERN, SOURCE_READ, SOURCE_NAMES = (
@@ -49,7 +51,7 @@ class Interned:
             self.topic_nos[row["topic"]] = row["topic_no"]
             self.topics[row["topic_no"]] = row["topic"]
 
-    def _keep_sources(self, rows: "Iterable[object]") -> None:
-        for source, source_no in rows:  # type: ignore[misc]  # records unpack into their columns
-            self.source_nos[source] = source_no
-            self.sources[source_no] = source
+    def _keep_sources(self, rows: "Iterable[asyncpg.Record]") -> None:
+        for row in rows:
+            self.source_nos[row["source"]] = row["source_no"]
+            self.sources[row["source_no"]] = row["source"]

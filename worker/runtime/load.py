@@ -126,9 +126,7 @@ class Loaded:
     def snapshot(self) -> Snapshot:
         """The batch's working copies, as the locks found them."""
         needs = self.needs
-        catalogue = self.cache.view(
-            [*needs.variant_ids, *needs.variant_ids_read], needs.item_ids, needs.skus
-        )
+        catalogue = self.cache.view([*needs.variant_ids, *needs.variant_ids_read], needs.item_ids, needs.skus)
         catalogue.item_nos = self.made.item_nos
         catalogue.variant_nos = self.made.variant_nos
         catalogue.location_nos = self.made.location_nos
@@ -314,11 +312,7 @@ class Loader:
             made.variant_nos = await _lock(connection, VARIANTS_LOCK, needs.variant_ids_made)
             named = self.cache.view((), needs.item_ids, needs.skus)
             item_ids = sorted(
-                {
-                    item_id
-                    for event in events
-                    for item_id in item_ids_made(event, named.items_by_sku)
-                }
+                {item_id for event in events for item_id in item_ids_made(event, named.items_by_sku)}
             )
             await connection.execute(ITEMS_MAKE, item_ids)
             rows = await connection.fetch(ITEM_NOS_READ, item_ids)
@@ -374,7 +368,7 @@ async def _lock(connection: "Connection", statement: str, ids: Iterable[str]) ->
 
 
 def _head_of_new(events: Sequence[Event]) -> OrderHead:
-    """What a new order's row will say: its first placement in the batch, so that no second write is needed."""
+    """What a new order's row will say: its first placement in the batch, so that one write is enough."""
     for event in events:
         placed = event.data
         if isinstance(placed, OrderPlaced):

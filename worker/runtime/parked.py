@@ -35,7 +35,7 @@ class ParkedRow:
     @property
     def parked(self) -> ParkedEvent:
         """The event as the rules see it. Only for rows that decoded."""
-        assert isinstance(self.decoded, Arrival)  # noqa: S101  # callers look at `decoded` first
+        assert isinstance(self.decoded, Arrival)  # callers look at `decoded` first
         return ParkedEvent(self.decoded.event, self.arrival, self.waits_for, self.until)
 
 

@@ -4,9 +4,9 @@
                           ▲                       │
                           └── while it writes ────┘
 
-One scheduled loop rather than free-running stages: they would share one Python thread and only queue for it
-(shapes §5). A batch that cannot be written now is tried again as it is; one that the database refuses is halved
-until the event at fault stands alone (protocol §2.5).
+One scheduled loop rather than free-running stages: they would share one Python thread and only queue for
+it. A batch that cannot be written now is tried again as it is; one that the database refuses is halved until
+the event at fault stands alone (ADR 0004).
 """
 
 import asyncio
@@ -28,7 +28,6 @@ from worker.runtime.assignment import Batch
 from worker.runtime.backoff import Backoff
 from worker.runtime.database import Failure, connection, failure_of
 from worker.runtime.decode import Arrival, Poison, RawRecord, decode
-from worker.runtime.errors import Transient
 from worker.runtime.load import RerunError
 from worker.runtime.parked import parked_rows
 from worker.runtime.process import Committed, CommitUnknownError, Processor, Progress, Work
@@ -48,7 +47,7 @@ PARKED_WAITING_READ, PARKED_READY_READ = sql.query("parked_waiting_read"), sql.q
 BATCH_EXISTS = sql.query("batch_exists")
 
 CATALOGUE_RANK, STOCK_RANK, OTHER_RANK = 0, 1, 2
-"""Within a batch, where no partition order speaks: catalogue before stock before the rest (protocol hole 39)."""
+"""Within a batch, where no partition order speaks: catalogue before stock before the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class _PoisonError(Exception):
 
 
 class Pipeline:
-    """Takes batches in, carries each to its commit, and has its answers published and its offsets committed."""
+    """Carries each batch to its commit, and has its answers published and its offsets committed."""
 
     def __init__(
         self,
@@ -118,7 +117,7 @@ class Pipeline:
         await self._tell_offsets()
 
     async def run(self) -> None:
-        """Carry batches for ever. Raises what cannot be mended by trying again: the process has to end then."""
+        """Carry batches for ever. Raises what trying again cannot mend: the process has to end then."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._batches())
             tasks.create_task(self._offsets())
@@ -296,7 +295,7 @@ class Pipeline:
             await backoff.wait()
 
     async def _is_there(self, committed: Committed) -> bool:
-        """Whether a batch whose COMMIT was not answered is committed. A batch that tells nothing may run again."""
+        """Whether a batch whose COMMIT went unanswered is committed; one that tells nothing may run again."""
         if committed.batch_id is None:
             return False
         rows = await self._read(BATCH_EXISTS, committed.batch_id)
@@ -328,20 +327,16 @@ def _rank(type_name: str) -> int:
 
 
 def _parts(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:
-    """The arrivals in parts that have each event id once: a second copy is answered from the first's result."""
+    """The arrivals in parts with each event id once: a second copy is answered from the first's result."""
     parts: list[list[Arrival]] = [[]]
-    seen: list[set[tuple[str, str]]] = [set()]
+    copies: dict[tuple[str, str], int] = {}
     for arrival in arrivals:
         key = (arrival.event.source, arrival.event.event_id)
-        for at, keys in enumerate(seen):
-            if key not in keys:
-                break
-        else:
-            at = len(seen)
-            seen.append(set())
+        copy = copies.get(key, 0)
+        copies[key] = copy + 1
+        if copy == len(parts):
             parts.append([])
-        seen[at].add(key)
-        parts[at].append(arrival)
+        parts[copy].append(arrival)
     return parts
 
 

@@ -59,7 +59,7 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one transaction judges. An event id is in it once; `progress` is empty but for the last part of a batch."""
+    """What one transaction judges, each event id once; only a batch's last part has `progress`."""
 
     arrivals: Sequence[Arrival] = ()
     poisons: Sequence[Poison] = ()
@@ -131,13 +131,11 @@ class Processor:
         self.interned = interned
         self.writer = writer
 
-    async def process(
-        self, connection: "Connection", work: Work, meanwhile: Callable[[], None]
-    ) -> Committed:
+    async def process(self, connection: "Connection", work: Work, meanwhile: Callable[[], None]) -> Committed:
         """Judge the work and commit it; `meanwhile` is called once while the database is writing.
 
-        Raises RerunError (nothing is written; run the same work again), CommitUnknownError, and whatever asyncpg
-        raises: then nothing is written either.
+        Raises RerunError (nothing is written; run the same work again), CommitUnknownError, and whatever
+        asyncpg raises: then nothing is written either.
         """
         await self._intern(connection, work)
         transaction = connection.transaction()
@@ -175,7 +173,7 @@ class Processor:
             judged = await self._judge(connection, sorted_out)
             return await self._write_judged(connection, work, sorted_out, judged, meanwhile)
         number = await connection.fetchrow(BATCH_NUMBER)
-        assert number is not None  # noqa: S101  # a select without from always gives a row
+        assert number is not None  # a select without from always gives a row
         meanwhile()
         batch_id, now = number["batch_id"], number["now"]
         records = await self._side_letters(connection, sorted_out, [], batch_id, now)
@@ -219,11 +217,8 @@ class Processor:
 
     def _is_position(self, row: "asyncpg.Record", record: RawRecord) -> bool:
         topic, partition, offset = record.position
-        return (
-            row["record_offset"] == offset
-            and row["partition"] == partition
-            and row["topic_no"] == self.interned.topic_nos[topic]
-        )
+        stored = (row["topic_no"], row["partition"], row["record_offset"])
+        return stored == (self.interned.topic_nos[topic], partition, offset)
 
     async def _drop_known_dead(self, connection: "Connection", result: Sorted) -> None:
         """A redelivered record that is a dead letter already is not written again."""
@@ -291,7 +286,7 @@ class Processor:
             meanwhile()
         finally:
             written = await writing
-        assert written is not None  # noqa: S101  # a function with out parameters always gives a row
+        assert written is not None  # a function with out parameters always gives a row
         await write_after(connection, judged, written, self.interned)
         records = await self._side_letters(connection, sorted_out, records, loaded.batch_id, loaded.now)
         await self._write_outbox(connection, work, loaded.batch_id, loaded.now, records)
@@ -335,9 +330,7 @@ class Processor:
             first_place = batch_id * PLACES_PER_BATCH + len(records)
             await self._write_dead(connection, sorted_out, first_place, now)
             judged = sorted_out.origins.keys()
-            results = [
-                letter for letter in sorted_out.dead if (letter.source, letter.event_id) not in judged
-            ]
+            results = [letter for letter in sorted_out.dead if (letter.source, letter.event_id) not in judged]
             records = (
                 records
                 + self.writer.dead_letter_records(sorted_out.dead, now)
@@ -403,7 +396,7 @@ async def _sent() -> None:
 
 
 async def _roll_back(connection: "Connection", transaction: Transaction) -> None:
-    """Roll back. Where that fails the connection is given up: the server rolls back, and the first error counts."""
+    """Roll back. Where that fails, give the connection up: the server rolls back then."""
     if connection.is_closed():
         return
     try:
@@ -461,7 +454,7 @@ def _refused_by_rules(verdict: Verdict, origins: Mapping[EventKey, Origin]) -> D
 
 
 def _places(verdicts: Sequence[Verdict], origins: Mapping[EventKey, Origin]) -> list[int | None]:
-    """The index of each verdict's result among the batch's records; None for an event that goes on waiting."""
+    """The index of each verdict's result among the batch's records; None where nothing new is told."""
     places: list[int | None] = []
     at = 0
     for verdict in verdicts:

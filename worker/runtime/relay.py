@@ -1,8 +1,8 @@
 """From the outbox to Kafka: right after the commit, and for what other workers left behind.
 
 Nothing here happens inside a transaction. A row is closed only when all its records are acknowledged and no
-level in it has a newer version than the last this worker is responsible for: a record that was overtaken on its
-way would otherwise be the last of its key on the compacted topic (protocol §2.4; ADR 0006).
+level in it has a newer version than the last this worker is responsible for: a record that was overtaken on
+its way would otherwise be the last of its key on the compacted topic (ADR 0006).
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from worker.runtime.answer import AnswerWriter
 from worker.runtime.backoff import Backoff
 from worker.runtime.database import Failure, connection, failure_of
 from worker.runtime.errors import Transient
-from worker.runtime.process import Committed, LevelVersion
+from worker.runtime.process import Committed
 from worker.runtime.publish import Publisher, Refused
 from worker.runtime.records import OutRecord, unpack
 
@@ -52,7 +52,7 @@ class RelaySettings:
 
 
 class Relay:
-    """Publishes what this worker commits, in order, and takes over rows whose worker let its lease run out."""
+    """Publishes what this worker commits, in order, and rows whose worker let its lease run out."""
 
     def __init__(
         self,
@@ -196,8 +196,7 @@ class Relay:
 
 def _present_state(writer: AnswerWriter, row: asyncpg.Record, now: datetime) -> OutRecord:
     quantities = [
-        row[bucket]
-        for bucket in ("stocked", "reserved", "incoming", "damaged", "quarantined", "shortfall")
+        row[bucket] for bucket in ("stocked", "reserved", "incoming", "damaged", "quarantined", "shortfall")
     ]
     return writer.level_record(
         row["inventory_item_id"],
@@ -211,13 +210,17 @@ def _present_state(writer: AnswerWriter, row: asyncpg.Record, now: datetime) -> 
 
 
 def _truncated(refusal: Refused) -> OutRecord | None:
-    """What goes out in place of a dead letter that Kafka refuses for its size: its start, and a hash of it all."""
+    """What goes out for a dead letter that Kafka refuses for its size: its start, and a hash of it all."""
     record = refusal.record
     if record.topic != Output.DEAD_LETTERS.topic or record.value is None:
         return None
     digest = hashlib.sha256(record.value).hexdigest()
     headers = (
-        *((name, value) for name, value in record.headers if value is None or len(value) <= HEADER_BYTES_KEPT),
+        *(
+            (name, value)
+            for name, value in record.headers
+            if value is None or len(value) <= HEADER_BYTES_KEPT
+        ),
         ("dlq-truncated-sha256", digest.encode()),
         ("dlq-truncated-bytes", str(len(record.value)).encode()),
     )

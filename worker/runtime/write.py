@@ -1,13 +1,15 @@
 """Write what was decided: rows in sets, the inbox keys last.
 
-Most batches are new orders, written by one call (functions/write_batch.sql). What else a decision may hold has
-a statement each, asked for only when there is something to write.
+Most batches are new orders, written by one call (functions/write_batch.sql). What else a decision may hold
+has a statement each, asked for only when there is something to write.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import asyncpg
 
 import sql
 from schemas.outcome import Outcome
@@ -43,6 +45,7 @@ INBOX_SETTLE = sql.query("inbox_settle")
 PARKED_INSERT, PARKED_DELETE = sql.query("parked_insert"), sql.query("parked_delete")
 PARKED_WAIT_UPDATE = sql.query("parked_wait_update")
 
+Row = tuple[Any, ...]
 EventKey = tuple[str, str]
 """(source, event id)."""
 
@@ -77,7 +80,7 @@ async def write_before(connection: "Connection", judged: Judged, interned: "Inte
 
 
 async def write_after(
-    connection: "Connection", judged: Judged, written: Mapping[str, Any], interned: "Interned"
+    connection: "Connection", judged: Judged, written: asyncpg.Record, interned: "Interned"
 ) -> None:
     """Check the common call's counts and write the inbox rows that existed before, and what parks.
 
@@ -112,9 +115,11 @@ def _write_arguments(judged: Judged, recipe_nos: Mapping[int, int], interned: "I
         lines.append(
             (order.order_no, line.line_no, line.line_item_id, line.variant_no, recipe_no, line.quantity_micro)
         )
-        for reservation in line.reservations:
-            if reservation.quantity:
-                held.append((order.order_no, line.line_no, reservation.level.level_no, reservation.quantity))
+        held += [
+            (order.order_no, line.line_no, reservation.level.level_no, reservation.quantity)
+            for reservation in line.reservations
+            if reservation.quantity
+        ]
     order_nos = [None if v.order is None else v.order.order_no for v in decision.verdicts]
     moves = [
         (m.level.level_no, m.version, m.verdict_no, m.bucket, m.delta, order_nos[m.verdict_no], m.line_no)
@@ -131,7 +136,7 @@ def _write_arguments(judged: Judged, recipe_nos: Mapping[int, int], interned: "I
     ]
 
 
-def _event_rows(judged: Judged, interned: "Interned") -> list[tuple[Any, ...]]:
+def _event_rows(judged: Judged, interned: "Interned") -> list[Row]:
     """Inbox rows of events that have none yet, sorted by key: the last locks of the batch."""
     rows = []
     source_nos, topic_nos = interned.source_nos, interned.topic_nos
@@ -161,7 +166,7 @@ def _event_rows(judged: Judged, interned: "Interned") -> list[tuple[Any, ...]]:
     return rows
 
 
-def _inbox_key(row: tuple[Any, ...]) -> tuple[str, int]:
+def _inbox_key(row: Row) -> tuple[str, int]:
     return row[0], row[1]
 
 
@@ -303,7 +308,7 @@ async def _write_orders(connection: "Connection", judged: Judged) -> None:
         await _write_returns(connection, judged)
 
 
-def _head_to_write(order: Order, loaded: Loaded) -> tuple[Any, ...] | None:
+def _head_to_write(order: Order, loaded: Loaded) -> Row | None:
     """The order's row where it has to say something else than it does since the locks were taken."""
     stored = loaded.heads[order.order_id]
     wanted = OrderHead(
@@ -316,12 +321,10 @@ def _head_to_write(order: Order, loaded: Loaded) -> tuple[Any, ...] | None:
     return None if wanted == stored else (order.order_no, *wanted)
 
 
-def _reservation_changes(
-    orders: Iterable[Order], new_lines: set[int]
-) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+def _reservation_changes(orders: Iterable[Order], new_lines: set[int]) -> tuple[list[Row], list[Row]]:
     """Reservations of lines known before this batch: those to set, and those to remove."""
-    kept: list[tuple[Any, ...]] = []
-    gone: list[tuple[Any, ...]] = []
+    kept: list[Row] = []
+    gone: list[Row] = []
     for order in orders:
         for line in order.lines:
             if id(line) in new_lines:
@@ -332,7 +335,7 @@ def _reservation_changes(
 
 
 def _reservation_change(
-    order: Order, line: Line, held: Reservation, kept: list[tuple[Any, ...]], gone: list[tuple[Any, ...]]
+    order: Order, line: Line, held: Reservation, kept: list[Row], gone: list[Row]
 ) -> None:
     if held.quantity == held.stored:
         return
@@ -344,7 +347,9 @@ def _reservation_change(
 
 
 async def _write_fulfillments(connection: "Connection", judged: Judged) -> None:
-    heads, lines, parts = [], [], []
+    heads: list[Row] = []
+    lines: list[Row] = []
+    parts: list[Row] = []
     for order, fulfillment, verdict_no in judged.decision.fulfillments_new:
         key = (order.order_no, fulfillment.fulfillment_no)
         seq = judged.loaded.batch_id * PLACES_PER_BATCH + verdict_no
@@ -360,7 +365,9 @@ async def _write_fulfillments(connection: "Connection", judged: Judged) -> None:
 
 
 async def _write_returns(connection: "Connection", judged: Judged) -> None:
-    heads, lines, parts = [], [], []
+    heads: list[Row] = []
+    lines: list[Row] = []
+    parts: list[Row] = []
     for order, back, verdict_no in judged.decision.returns_new:
         key = (order.order_no, back.return_no)
         seq = judged.loaded.batch_id * PLACES_PER_BATCH + verdict_no
@@ -402,7 +409,7 @@ async def _settle(connection: "Connection", judged: Judged, interned: "Interned"
         await _counted(connection, PARKED_DELETE, released, 2)
 
 
-def _settlement(judged: Judged, at: int, origin: Origin, interned: "Interned") -> tuple[Any, ...]:
+def _settlement(judged: Judged, at: int, origin: Origin, interned: "Interned") -> Row:
     first_place = judged.loaded.batch_id * PLACES_PER_BATCH
     outcome_no, place = OUTCOME_NOS[judged.decision.verdicts[at].outcome], judged.places[at]
     answer = None if place is None or outcome_no >= 100 else first_place + place
@@ -461,7 +468,7 @@ async def _park(connection: "Connection", judged: Judged, interned: "Interned") 
 
 
 async def _counted(
-    connection: "Connection", statement: str, rows: list[tuple[Any, ...]], width: int, *more: object
+    connection: "Connection", statement: str, rows: list[Row], width: int, *more: object
 ) -> None:
     """Run a guarded statement. Raises RerunError unless it found every row it was given."""
     status = await connection.execute(statement, *_columns(rows, width), *more)
@@ -474,6 +481,6 @@ def _origin(judged: Judged, verdict: Verdict) -> Origin:
     return judged.origins[verdict.event.source, verdict.event.event_id]
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+def _columns(rows: Sequence[Row], width: int) -> list[list[Any]]:
     """Rows turned into the arrays of a set-based statement."""
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
