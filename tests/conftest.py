@@ -15,6 +15,8 @@ import pytest
 
 from tests import providers, skips
 
+MEMORY_FREE_BYTES_MIN = 4 * 1024**3
+
 # Timings are never assertions; what is found on a developer's machine is replayed from the printed blob.
 hypothesis.settings.register_profile("developer", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
@@ -24,7 +26,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "developer")
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
     """A folder for the servers' data that other users may pass through: Postgres may run as another one."""
-    folder = Path(tempfile.mkdtemp(prefix="inventory-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="inventory-tests-", dir=_fast_folder()))
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
@@ -76,6 +78,14 @@ def database_url(postgres_server: providers.Postgres, template_database: str) ->
 def unique_name() -> str:
     """A name that no other test uses, for topics and consumer groups."""
     return f"t{secrets.token_hex(5)}"
+
+
+def _fast_folder() -> Path | None:
+    """Memory where there is enough of it: copying a database takes 25 ms there, and 350 ms on some disks."""
+    memory = Path("/dev/shm")  # noqa: S108  what is made in it has a random name and is closed to others
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY_FREE_BYTES_MIN:
+        return memory
+    return None
 
 
 @contextlib.contextmanager

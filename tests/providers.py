@@ -69,7 +69,7 @@ def postgres(folder: Path) -> Iterator[Postgres]:
     try:
         yield server
     finally:
-        server.kill()
+        server.stop(immediate=True)
 
 
 @contextlib.contextmanager

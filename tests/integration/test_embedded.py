@@ -2,13 +2,11 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
@@ -32,11 +30,10 @@ DEADLINE_S = 60.0
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="inventory-embedded-"))
-    path.chmod(0o711)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+def folder(server_folder: Path, unique_name: str) -> Path:
+    path = server_folder / unique_name
+    path.mkdir()
+    return path
 
 
 async def execute(server: EmbeddedPostgres, statement: str) -> None:
@@ -114,7 +111,7 @@ async def test_a_pair_keeps_its_data_over_a_crash_a_stop_and_a_new_start(folder:
         assert await value(again.postgres.url, "SELECT number FROM kept") == 1
         assert await read(again.kafka, "kept", 2) == [b"before the crash", b"after it"]
     finally:
-        again.kill()
+        again.discard()
 
 
 async def test_a_fresh_start_throws_the_data_away(folder: Path) -> None:
@@ -126,7 +123,7 @@ async def test_a_fresh_start_throws_the_data_away(folder: Path) -> None:
     try:
         assert await value(server.url, "SELECT to_regclass('kept')") is None
     finally:
-        server.kill()
+        server.stop(immediate=True)
 
 
 async def test_postgres_keeps_port_and_data_over_every_kind_of_restart(folder: Path) -> None:
@@ -144,7 +141,7 @@ async def test_postgres_keeps_port_and_data_over_every_kind_of_restart(folder: P
         assert len(set(pids)) == 4
         assert await value(server.url, "SELECT count(*) FROM kept") == 3
     finally:
-        server.kill()
+        server.stop(immediate=True)
 
 
 async def test_postgres_is_durable_and_its_owner_is_no_superuser(folder: Path) -> None:
@@ -159,7 +156,7 @@ async def test_postgres_is_durable_and_its_owner_is_no_superuser(folder: Path) -
         with pytest.raises(asyncpg.InvalidPasswordError):
             await value(server.url.replace("_owner:", "_owner:x"), "SELECT 1")
     finally:
-        server.kill()
+        server.stop(immediate=True)
 
 
 async def test_kafka_makes_no_topic_by_accident(kafka_server: Kafka, unique_name: str) -> None:
@@ -180,7 +177,7 @@ def test_a_port_in_use_is_named_with_the_end_of_the_log(folder: Path) -> None:
         with pytest.raises(ServerError, match="Address already in use"):
             start_postgres(other, port=port)
     finally:
-        server.kill()
+        server.stop(immediate=True)
 
 
 def test_the_servers_end_when_their_starter_is_killed(folder: Path) -> None:

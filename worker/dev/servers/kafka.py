@@ -26,7 +26,7 @@ PROBE_TIMEOUT_S = 2.0
 LOGGING = Path(__file__).parent / "log4j2.properties"
 
 SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Java options for a process that ends soon: a third less processor time to start, half the speed when warm."""
+"""Java options for a process that ends soon: starts with a third less processor time, is slower when warm."""
 
 SETTINGS: Mapping[str, str] = {
     "process.roles": "broker,controller",

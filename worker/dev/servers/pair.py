@@ -23,10 +23,10 @@ class Pair:
             for stopped in [pool.submit(self.kafka.stop), pool.submit(self.postgres.stop)]:
                 stopped.result()
 
-    def kill(self) -> None:
-        """Ends both at once by SIGKILL: the way to end a pair whose data is thrown away."""
+    def discard(self) -> None:
+        """Ends both at once: the way to end a pair whose data is thrown away."""
         self.kafka.kill()
-        self.postgres.kill()
+        self.postgres.stop(immediate=True)
 
 
 def prepare(progress: Progress = no_progress) -> None:
@@ -62,7 +62,8 @@ def start_pair(
     try:
         return Pair(postgres.result(), kafka.result())
     except BaseException:
-        for started in (postgres, kafka):
-            if started.exception() is None:
-                started.result().kill()
+        if postgres.exception() is None:
+            postgres.result().stop()
+        if kafka.exception() is None:
+            kafka.result().stop()
         raise

@@ -102,12 +102,18 @@ class EmbeddedPostgres:
         """The server's log file."""
         return self._child.log
 
-    def stop(self) -> None:
-        """Stops the server, breaking connections off, with a last checkpoint. Again: does nothing."""
-        self._child.stop()
+    def stop(self, *, immediate: bool = False) -> None:
+        """Stops the server, breaking connections off. Again: does nothing.
+
+        `immediate` leaves out the last checkpoint: for data that is thrown away or may be recovered.
+        """
+        self._child.stop(signal.SIGQUIT if immediate else None)
 
     def kill(self) -> None:
-        """Ends the postmaster by SIGKILL; its backends end by themselves. The next start recovers."""
+        """Ends the postmaster by SIGKILL; its backends end by themselves. The next start recovers.
+
+        Shared memory stays behind until then: end a server whose data is thrown away by an immediate stop.
+        """
         self._child.kill()
 
     def restart(self, *, immediate: bool = False) -> None:
@@ -116,7 +122,7 @@ class EmbeddedPostgres:
         `immediate` stops it as a crash would, without a checkpoint: the start then recovers from the log. A
         server that is not running any more is only started. Raises ServerError.
         """
-        self._child.stop(signal.SIGQUIT if immediate else None)
+        self.stop(immediate=immediate)
         self._child = self._server.start(self._port)
 
 
