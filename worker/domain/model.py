@@ -177,7 +177,7 @@ class Level:
 
 @dataclass(slots=True, eq=False)
 class Reservation:
-    """What an order line still holds of one level, smallest units; `stored` is what the row has (0 = no row)."""
+    """What an order line still holds of one level, smallest units; 0 in `stored`: no row."""
 
     level: Level
     quantity: int

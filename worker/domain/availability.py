@@ -1,0 +1,133 @@
+"""How much can be sold: the one rule that carts, orders and displays share (DESIGN §4 rule 1).
+
+`free` is that rule for one level. Everything else here sums it over the locations of a sales channel and
+takes lines out of the sum, one after the other, so that lines of one cart or order share their stock
+(DESIGN §4 rule 2, rulings "Availability and placement").
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import gcd, lcm
+from typing import NamedTuple
+
+from schemas.quantity import SMALLEST_MAX
+from worker.domain.model import MICRO, Item, Level, Location, Recipe
+
+Levels = Mapping[int, Mapping[int, Level]]
+"""item_no -> location_no -> level."""
+
+FreeUnits = dict[int, dict[int, int]]
+"""item_no -> location_no -> units still free, smallest units: working copy of one judgement."""
+
+
+class Demand(NamedTuple):
+    """What one managed line asks of stock."""
+
+    line_item_id: str
+    variant_id: str
+    recipe: Recipe
+    quantity_micro: int
+    locations: Sequence[Location]
+    """Where it may come from, in order of preference: the channel's, or the one it is firm at."""
+
+
+class Shortage(NamedTuple):
+    """A line that asks for more of an item than is free for it, smallest units of the item."""
+
+    line_item_id: str
+    variant_id: str
+    item: Item
+    wanted: int
+    locations: tuple[tuple[Location, int], ...]
+    """Where the item has a level, with what is free there for this line, after the lines before it."""
+
+    @property
+    def available(self) -> int:
+        """What is free for this line over all its locations."""
+        return sum(units for _, units in self.locations)
+
+
+def free(level: Level) -> int:
+    """Units of a level that an order or cart may take: never negative, so that no level lowers another's."""
+    units = level.stocked - level.reserved - (level.safety_stock or 0)
+    return max(0, units)
+
+
+def units_of(quantity_micro: int, required: int) -> int:
+    """Smallest units of a part in a line's quantity; exact, as `fits` made sure before."""
+    return quantity_micro * required // MICRO
+
+
+def fits(quantity_micro: int, recipe: Recipe) -> bool:
+    """Whether a line's quantity is a countable number of units of every part (rulings "Catalogue")."""
+    for part in recipe.parts:
+        units, rest = divmod(quantity_micro * part.required, MICRO)
+        if rest or units > SMALLEST_MAX:
+            return False
+    return True
+
+
+def free_units(levels: Levels, demands: Iterable[Demand]) -> FreeUnits:
+    """What is free of every item demanded, where a demand may take it."""
+    table: FreeUnits = {}
+    for demand in demands:
+        for part in demand.recipe.parts:
+            item_no = part.item.item_no
+            at = levels.get(item_no, {})
+            units = table.setdefault(item_no, {})
+            for location in demand.locations:
+                level = at.get(location.location_no)
+                if level is not None and location.location_no not in units:
+                    units[location.location_no] = free(level)
+    return table
+
+
+def take(demand: Demand, table: FreeUnits) -> list[Shortage]:
+    """Take a line's units out of the table, or what is left of them; gives the items that fall short."""
+    short = []
+    for part in demand.recipe.parts:
+        at = table[part.item.item_no]
+        wanted = missing = units_of(demand.quantity_micro, part.required)
+        found = tuple(
+            (location, at[location.location_no])
+            for location in demand.locations
+            if location.location_no in at
+        )
+        for location, units in found:
+            taken = min(units, missing)
+            at[location.location_no] = units - taken
+            missing -= taken
+        if missing:
+            short.append(Shortage(demand.line_item_id, demand.variant_id, part.item, wanted, found))
+    return short
+
+
+def shortages(demands: Sequence[Demand], table: FreeUnits) -> list[Shortage]:
+    """The lines that the table cannot serve, in line order; firm lines are judged before the others.
+
+    A line counts as short by what the lines before it leave: over all lines, wanted less available is exactly
+    what is missing.
+    """
+    by_place = {place: take(demands[place], table) for place in serving_order(demands)}
+    return [shortage for place in range(len(demands)) for shortage in by_place[place]]
+
+
+def serving_order(demands: Sequence[Demand]) -> list[int]:
+    """Places of the lines in the order in which they are served: those bound to one location first."""
+    return sorted(range(len(demands)), key=lambda place: len(demands[place].locations) > 1)
+
+
+def available_micro(demand: Demand, table: FreeUnits) -> int:
+    """Most of a variant, in millionths, that an order of this line alone could get from the table.
+
+    Whole units where the line asks for whole units and no part is counted in decimals.
+    """
+    parts = demand.recipe.parts
+    most = min(
+        sum(table[part.item.item_no].get(location.location_no, 0) for location in demand.locations)
+        * MICRO
+        // part.required
+        for part in parts
+    )
+    whole = demand.quantity_micro % MICRO == 0 and not any(part.item.decimal_places for part in parts)
+    step = MICRO if whole else lcm(*(MICRO // gcd(MICRO, part.required) for part in parts))
+    return min(most // step * step, SMALLEST_MAX * MICRO)

@@ -1,0 +1,184 @@
+"""The books of one batch: the only hands that change levels and reservations, and the ledger they leave.
+
+Every change of a bucket is one movement and one level version (DESIGN §2). Rules say what happens - an order
+line reserves, ships, gives back - and the books keep these true after each step:
+
+- a level's buckets are the sums of its movements;
+- reserved is the sum of the reservations on the level;
+- 0 <= reserved <= stocked + shortfall, where shortfall is what of reserved has no stock behind it.
+"""
+
+from typing import assert_never
+
+from worker.domain.decision import Decision, Movement
+from worker.domain.model import (
+    Bucket,
+    Channel,
+    Item,
+    Level,
+    Line,
+    Location,
+    Reservation,
+    Snapshot,
+    WaitKind,
+    WaitsFor,
+)
+
+
+class Books:
+    """A snapshot being changed and the decision being built, with the mechanics that rules share."""
+
+    __slots__ = (
+        "_levels_changed",
+        "_movements",
+        "_sellable",
+        "_verdicts",
+        "catalogue",
+        "decision",
+        "items_locked",
+        "lacking",
+        "levels",
+        "orders",
+        "snapshot",
+        "touched",
+    )
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.catalogue = snapshot.catalogue
+        self.orders = snapshot.orders
+        self.levels = snapshot.levels
+        self.items_locked = snapshot.items_locked
+        self.decision = Decision()
+        self.lacking: set[Level] = set()
+        """Levels whose reservations a rule had to name and found not loaded."""
+        self.touched: dict[Level, int | None] = {}
+        """What was available before the present event; None for a level that it makes (no crossing)."""
+        self._movements = self.decision.movements
+        self._levels_changed = self.decision.levels_changed
+        self._verdicts = self.decision.verdicts
+        self._sellable: dict[str, tuple[Location, ...]] = {}
+
+    # ── Places ─────────────────────────────────────────────────────────────────────────────────────
+
+    def sellable(self, channel: Channel) -> tuple[Location, ...]:
+        """The channel's locations that count for availability, in its order: known, selling and shipping."""
+        known = self._sellable.get(channel.sales_channel_id)
+        if known is None:
+            locations = self.catalogue.locations
+            named = (locations.get(location_id) for location_id in channel.location_ids)
+            known = tuple(
+                location
+                for location in named
+                if location is not None and location.sells and location.ships and not location.deleted
+            )
+            self._sellable[channel.sales_channel_id] = known
+        return known
+
+    def topology_changed(self) -> None:
+        """A location or channel is not what it was: what was derived from them is forgotten."""
+        self._sellable.clear()
+
+    def level_at(self, item: Item, location: Location) -> Level | None:
+        """The level of an item at a location, if there is one."""
+        return self.levels.get(item.item_no, {}).get(location.location_no)
+
+    def level_made(self, item: Item, location: Location) -> Level:
+        """The level of an item at a location, made at zero where there is none."""
+        at = self.levels.setdefault(item.item_no, {})
+        level = at.get(location.location_no)
+        if level is None:
+            level = Level(None, item, location)
+            if not at:
+                self.decision.provided[WaitsFor(WaitKind.LEVEL, item.inventory_item_id)] = None
+            at[location.location_no] = level
+            self.decision.levels_new.append(level)
+            self.touched[level] = None
+        return level
+
+    # ── Movements ──────────────────────────────────────────────────────────────────────────────────
+
+    def reserve(self, line: Line, level: Level, units: int) -> None:
+        """The line holds units that were available at the level."""
+        assert 0 < units <= level.stocked - level.reserved, "more is reserved than is available"
+        self._post(level, Bucket.RESERVED, units, line.line_no)
+        level.reserved += units
+        for reservation in line.reservations:
+            if reservation.level is level:
+                reservation.quantity += units
+                return
+        line.reservations.append(Reservation(level, units))
+
+    def release(self, line: Line, level: Level, units: int) -> None:
+        """The line gives up units that it holds at the level."""
+        self._unhold(line, level, units)
+        self._settle(level)
+
+    def consume(self, line: Line, level: Level, units: int) -> None:
+        """Units that the line holds leave the level: reserved and stocked fall together."""
+        self._unhold(line, level, units)
+        self.move(level, Bucket.STOCKED, -units, line.line_no)
+
+    def move(self, level: Level, bucket: Bucket, delta: int, line_no: int | None = None) -> None:
+        """A counted bucket changes by `delta`; shortfall follows what stock then stands behind reserved.
+
+        Reservations have their own verbs above: a bare move of `reserved` would leave them behind.
+        """
+        if delta == 0:
+            return
+        self._post(level, bucket, delta, line_no)
+        match bucket:
+            case Bucket.STOCKED:
+                level.stocked += delta
+                assert level.stocked >= 0, "more leaves than is in stock"
+                self._settle(level)
+            case Bucket.INCOMING:
+                level.incoming += delta
+            case Bucket.DAMAGED:
+                level.damaged += delta
+            case Bucket.QUARANTINED:
+                level.quarantined += delta
+            case Bucket.DISCARDED:
+                pass
+            case Bucket.RESERVED | Bucket.SHORTFALL:
+                message = f"{bucket.name} is not moved by itself"
+                raise AssertionError(message)
+            case _:
+                assert_never(bucket)
+
+    def _unhold(self, line: Line, level: Level, units: int) -> None:
+        reservation = next(one for one in line.reservations if one.level is level)
+        assert 0 < units <= reservation.quantity, "a line gives up what it does not hold"
+        reservation.quantity -= units
+        self._post(level, Bucket.RESERVED, -units, line.line_no)
+        level.reserved -= units
+
+    def _settle(self, level: Level) -> None:
+        """Shortfall is what of reserved has no stock behind it: counts raise it, all else lowers it."""
+        shortfall = max(0, level.reserved - level.stocked)
+        if shortfall != level.shortfall:
+            self._post(level, Bucket.SHORTFALL, shortfall - level.shortfall, None)
+            level.shortfall = shortfall
+
+    def _post(self, level: Level, bucket: Bucket, delta: int, line_no: int | None) -> None:
+        """Write one ledger row, before the level changes."""
+        assert level.item.item_no in self.items_locked, "the item of a changed level must be locked"
+        if level not in self.touched:
+            self.touched[level] = level.stocked - level.reserved
+        level.version = version = level.version + 1
+        self._movements.append(Movement(level, version, bucket, delta, len(self._verdicts), line_no))
+        self._levels_changed[level] = None
+
+
+def held_at(line: Line, item: Item, location: Location) -> int:
+    """What a line holds of an item at a location, smallest units."""
+    return sum(
+        one.quantity
+        for one in line.reservations
+        if one.level.item.item_no == item.item_no and one.level.location.location_no == location.location_no
+    )
+
+
+def held_units(line: Line, item: Item) -> int:
+    """What a line holds of an item over all locations, smallest units."""
+    return sum(one.quantity for one in line.reservations if one.level.item.item_no == item.item_no)

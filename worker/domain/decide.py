@@ -1,0 +1,164 @@
+"""The decision on a batch: each event judged by the rule named after it; nothing is read, nothing written.
+
+After each event on an order, that order's parked events are judged again, in the order in which they
+arrived, until none of them becomes final (protocol §2.2 step 8).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from schemas.event_type import EventType
+from worker.domain.alerts import crossings
+from worker.domain.books import Books
+from worker.domain.carts import cart_validated
+from worker.domain.catalogue import (
+    location_created,
+    location_deleted,
+    location_updated,
+    sales_channel_updated,
+    variant_created,
+)
+from worker.domain.decision import Decision, Lacking, Verdict
+from worker.domain.event import Event
+from worker.domain.fulfillments import order_fulfilled
+from worker.domain.model import Order, ParkedEvent, Snapshot, WaitsFor
+from worker.domain.orders import order_placed
+from worker.domain.reservations import reservation_moved
+from worker.domain.returns import order_returned
+from worker.domain.stock import stock_adjusted, stock_set
+
+Rule = Callable[[Books, Event], Verdict]
+"""Judges one event on the books as the events before it left them."""
+
+RULES: Mapping[EventType, Rule] = {
+    EventType.VARIANT_CREATED: variant_created,
+    EventType.LOCATION_CREATED: location_created,
+    EventType.LOCATION_UPDATED: location_updated,
+    EventType.LOCATION_DELETED: location_deleted,
+    EventType.SALES_CHANNEL_UPDATED: sales_channel_updated,
+    EventType.STOCK_SET: stock_set,
+    EventType.STOCK_ADJUSTED: stock_adjusted,
+    EventType.CART_VALIDATED: cart_validated,
+    EventType.ORDER_PLACED: order_placed,
+    EventType.ORDER_FULFILLED: order_fulfilled,
+    EventType.ORDER_RETURNED: order_returned,
+    EventType.RESERVATION_MOVED: reservation_moved,
+}
+
+Redriven = Mapping[tuple[str, str], ParkedEvent]
+"""(source, event id) -> the parked row of an event that this batch judges again."""
+
+
+_ARRIVAL_FRESH = 2**63
+"""Events parked by this batch come after those parked before it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A parked event of an order: parked before this batch (it has a row), in it (a verdict), or both."""
+
+    event: Event
+    row: ParkedEvent | None
+    verdict: Verdict | None = None
+
+    @property
+    def arrival(self) -> int:
+        return _ARRIVAL_FRESH if self.row is None else self.row.arrival
+
+    @property
+    def waits_for(self) -> WaitsFor | None:
+        if self.verdict is not None:
+            return self.verdict.waits_for
+        return None if self.row is None else self.row.waits_for
+
+
+def decide(
+    events: Sequence[Event], snapshot: Snapshot, redriven: Redriven = MappingProxyType({})
+) -> Decision | Lacking:
+    """Judge the events in order; gives everything that has to be written and told.
+
+    Changes the snapshot's working copies. An event that parks here and becomes final here has two verdicts,
+    the first `superseded`. Gives `Lacking` where an alert has to name reservations that were not loaded; the
+    snapshot is then spent.
+    """
+    books = Books(snapshot)
+    waiting: dict[str, list[_Waiting]] = {}
+    for event in events:
+        row = redriven.get((event.source, event.event_id)) if redriven else None
+        verdict = RULES[event.type](books, event)
+        order = verdict.order
+        if verdict.waits_for is not None:
+            entry = _Waiting(event, row)
+            _wait(books, entry, verdict)
+            if order is not None:
+                _queue(waiting, order, redriven).append(entry)
+            continue
+        verdict.released = row is not None
+        _record(books, verdict)
+        if order is not None and (order.parked or order.order_id in waiting):
+            _judge_again(books, order, _queue(waiting, order, redriven))
+    if books.lacking:
+        return Lacking(frozenset(books.lacking))
+    return books.decision
+
+
+def _record(books: Books, verdict: Verdict) -> None:
+    """Keep a verdict that is told: its alerts, its place, and one more revision of its order."""
+    if books.touched:
+        verdict.alerts += crossings(books, verdict.event)
+        books.touched.clear()
+    books.decision.verdicts.append(verdict)
+    if verdict.order is not None:
+        verdict.order.revision += 1
+
+
+def _wait(books: Books, entry: _Waiting, verdict: Verdict) -> None:
+    """Note what a parked event waits for, where that is news. Only the first `parked` answer is told."""
+    if entry.waits_for == verdict.waits_for:
+        return
+    if entry.verdict is not None:
+        entry.verdict.waits_for = verdict.waits_for
+        return
+    entry.verdict = verdict
+    if entry.row is None:
+        _record(books, verdict)
+    else:
+        verdict.released = True
+        verdict.until = entry.row.until
+        books.decision.verdicts.append(verdict)
+
+
+def _queue(waiting: dict[str, list[_Waiting]], order: Order, redriven: Redriven) -> list[_Waiting]:
+    """The order's parked events but for those that this batch judges in their own place."""
+    queue = waiting.get(order.order_id)
+    if queue is None:
+        queue = waiting[order.order_id] = [
+            _Waiting(row.event, row)
+            for row in order.parked
+            if (row.event.source, row.event.event_id) not in redriven
+        ]
+    return queue
+
+
+def _judge_again(books: Books, order: Order, queue: list[_Waiting]) -> None:
+    """Judge the order's parked events again, in the order of arrival, until none becomes final any more.
+
+    A parked placement waits for the catalogue, which a re-drive brings; here it can only come second.
+    """
+    again = True
+    while again:
+        again = False
+        for entry in sorted(queue, key=lambda one: one.arrival):
+            if entry.event.type is EventType.ORDER_PLACED and not order.lines:
+                continue
+            verdict = RULES[entry.event.type](books, entry.event)
+            if verdict.waits_for is not None:
+                _wait(books, entry, verdict)
+                continue
+            queue.remove(entry)
+            verdict.released = entry.row is not None
+            if entry.verdict is not None:
+                entry.verdict.superseded = True
+            _record(books, verdict)
+            again = True

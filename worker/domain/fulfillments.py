@@ -1,0 +1,249 @@
+"""Fulfilment: goods of an order leave a location (DESIGN §3, §4 rules 6, 10; rulings "Orders")."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from schemas.orders import FulfilledLine, OrderFulfilled
+from schemas.outcome import Outcome
+from schemas.quantity import micro, text_micro
+from worker.domain.allocate import serve
+from worker.domain.answer import units_json
+from worker.domain.availability import Demand, FreeUnits, Shortage, fits, take, units_of
+from worker.domain.books import Books, held_at, held_units
+from worker.domain.decision import Json, Verdict
+from worker.domain.event import Event
+from worker.domain.model import (
+    MICRO,
+    Bucket,
+    Fulfillment,
+    Item,
+    Level,
+    Line,
+    LineQuantity,
+    Location,
+    Order,
+    Shipped,
+    WaitKind,
+    WaitsFor,
+)
+from worker.domain.verdict import Obstacle, Poison, Refusal, Short, applied_before, stopped
+
+
+class Shipping(NamedTuple):
+    """How much of a line leaves, millionths of a unit."""
+
+    line: Line
+    quantity_micro: int
+
+
+class Shipment(NamedTuple):
+    """Units of one item of a line that leave one level, smallest units."""
+
+    line: Line
+    level: Level
+    units: int
+
+
+def order_fulfilled(books: Books, event: Event) -> Verdict:
+    """Ships from what the order holds, else from free stock of the named location; all of it or nothing.
+
+    Without lines: all that is held now. Another location than the one that holds the goods is a checked
+    hand-over: free units there leave, and as many are released here. A fact: never refused for a
+    cancellation's sake, only for going beyond what was ordered or what is in stock.
+    """
+    data = event.data
+    assert isinstance(data, OrderFulfilled)
+    order = books.orders[data.order_id]
+    answer: Json = {
+        "order_id": data.order_id,
+        "order_revision": order.revision + 1,
+        "fulfillment_id": data.fulfillment_id,
+    }
+    shipping = _shipping(books, order, event, data)
+    if not isinstance(shipping, list):
+        return stopped(event, shipping, books.snapshot, answer, order)
+    if data.location_id is None:
+        shipments = _from_where_held(books, order, shipping)
+    else:
+        shipments = _from_location(books, order, shipping, books.catalogue.locations[data.location_id])
+    if not isinstance(shipments, list):
+        return stopped(event, shipments, books.snapshot, answer, order)
+
+    shipped = []
+    for line, level, units in shipments:
+        _ship(books, order, line, level, units)
+        shipped.append(Shipped(line.line_no, level, units))
+    for line, quantity_micro in shipping:
+        line.shipped_micro += quantity_micro
+    fulfillment = Fulfillment(
+        fulfillment_no=len(order.fulfillments) + 1,
+        fulfillment_id=data.fulfillment_id,
+        body_hash=event.body_hash,
+        lines=tuple(LineQuantity(line.line_no, quantity_micro) for line, quantity_micro in shipping),
+        shipped=tuple(shipped),
+    )
+    order.fulfillments[data.fulfillment_id] = fulfillment
+    books.decision.orders_touched[order] = None
+    books.decision.fulfillments_new.append((order, fulfillment, len(books.decision.verdicts)))
+    answer["lines"] = [_shipped_line(one, fulfillment) for one in shipping]
+    return Verdict(event, Outcome.APPLIED, answer, order)
+
+
+def _shipping(books: Books, order: Order, event: Event, data: OrderFulfilled) -> list[Shipping] | Obstacle:
+    """What leaves of which lines, before any stock is looked at."""
+    if not order.lines:
+        return WaitsFor(WaitKind.ORDER, order.order_id)
+    before = order.fulfillments.get(data.fulfillment_id)
+    if before is not None:
+        return applied_before(event, before.body_hash, f"fulfillment {data.fulfillment_id}")
+    shipping = _held_now(order) if data.lines is None else _asked(order, data.lines)
+    if not isinstance(shipping, list) or data.location_id is None:
+        return shipping
+    location = books.catalogue.locations.get(data.location_id)
+    if location is None:
+        return WaitsFor(WaitKind.LOCATION, data.location_id)
+    if not location.ships:
+        return Refusal(Outcome.LOCATION_NOT_ALLOWED, f"location {data.location_id} does not ship")
+    return shipping
+
+
+def _held_now(order: Order) -> list[Shipping] | Refusal:
+    """Every line with what it holds now; unmanaged lines hold all that has not left yet."""
+    shipping = [Shipping(line, held) for line in order.lines if (held := _held_micro(line))]
+    return shipping or Refusal(Outcome.EXCEEDS_ORDERED, f"order {order.order_id} holds nothing to ship")
+
+
+def _held_micro(line: Line) -> int:
+    if line.recipe is None:
+        return line.quantity_micro - line.shipped_micro
+    return min(held_units(line, part.item) * MICRO // part.required for part in line.recipe.parts)
+
+
+def _asked(order: Order, asked: Iterable[FulfilledLine]) -> list[Shipping] | Refusal | Poison:
+    """The lines that the event names, with as much as it says of each; ordered less shipped at most."""
+    lines = {line.line_item_id: line for line in order.lines}
+    shipping = []
+    for one in asked:
+        line, quantity_micro = lines.get(one.line_item_id), micro(one.quantity)
+        if line is None:
+            return Refusal(Outcome.EXCEEDS_ORDERED, f"order {order.order_id} has no line {one.line_item_id}")
+        if line.recipe is not None and not fits(quantity_micro, line.recipe):
+            return Poison(f"the quantity of line {one.line_item_id} is not countable in its items")
+        left = line.quantity_micro - line.shipped_micro
+        if quantity_micro > left:
+            return Refusal(
+                Outcome.EXCEEDS_ORDERED,
+                f"of line {one.line_item_id} {text_micro(left)} are left to ship,"
+                f" not {text_micro(quantity_micro)}",
+            )
+        shipping.append(Shipping(line, quantity_micro))
+    return shipping
+
+
+def _from_where_held(books: Books, order: Order, shipping: Sequence[Shipping]) -> list[Shipment] | Short:
+    """Each line from its own reservations, in the order's strategy, as far as stock is there."""
+    stocked: dict[Level, int] = {}
+    shipments: list[Shipment] = []
+    short: list[Shortage] = []
+    for line, quantity_micro in shipping:
+        if line.recipe is None:
+            continue
+        held = {
+            (one.level.item.item_no, one.level.location.location_no): one
+            for one in line.reservations
+            if one.quantity
+        }
+        locations = {one.level.location.location_no: one.level.location for one in held.values()}
+        tried = sorted(locations.values(), key=_preference(books, order))
+        demand = Demand(line.line_item_id, line.variant_id, line.recipe, quantity_micro, tried)
+        table: FreeUnits = {part.item.item_no: {} for part in line.recipe.parts}
+        for (item_no, location_no), one in held.items():
+            there = stocked.setdefault(one.level, one.level.stocked)
+            table[item_no][location_no] = min(one.quantity, there)
+        missing = take(demand, {item_no: dict(at) for item_no, at in table.items()})
+        if missing:
+            short += missing
+            continue
+        for _, item, location, units in serve([demand], table, order.strategy, order.order_id):
+            level = held[item.item_no, location.location_no].level
+            stocked[level] -= units
+            shipments.append(Shipment(line, level, units))
+    return Short(short, order.sales_channel_id) if short else shipments
+
+
+def _from_location(
+    books: Books, order: Order, shipping: Sequence[Shipping], location: Location
+) -> list[Shipment] | Short:
+    """Each line from one location: from what it holds there, else from what nobody holds there."""
+    gone: dict[Level, int] = {}
+    gone_free: dict[Level, int] = {}
+    shipments: list[Shipment] = []
+    short: list[Shortage] = []
+    for line, quantity_micro in shipping:
+        for part in () if line.recipe is None else line.recipe.parts:
+            wanted = units_of(quantity_micro, part.required)
+            level = books.level_at(part.item, location)
+            if level is None:
+                short.append(_shortage(line, part.item, wanted, location, 0))
+                continue
+            held = held_at(line, part.item, location)
+            free_there = max(0, level.available - gone_free.get(level, 0))
+            there = min(level.stocked - gone.get(level, 0), held + free_there)
+            if wanted > there:
+                short.append(_shortage(line, part.item, wanted, location, there))
+                continue
+            gone[level] = gone.get(level, 0) + wanted
+            gone_free[level] = gone_free.get(level, 0) + max(0, wanted - held)
+            shipments.append(Shipment(line, level, wanted))
+    return Short(short, order.sales_channel_id) if short else shipments
+
+
+def _shortage(line: Line, item: Item, wanted: int, location: Location, there: int) -> Shortage:
+    return Shortage(line.line_item_id, line.variant_id, item, wanted, ((location, there),))
+
+
+def _ship(books: Books, order: Order, line: Line, level: Level, units: int) -> None:
+    """Units leave a level: first what the line holds there, then free ones, for which it gives up others."""
+    held = min(units, held_at(line, level.item, level.location))
+    if held:
+        books.consume(line, level, held)
+    free_units = units - held
+    if free_units:
+        books.move(level, Bucket.STOCKED, -free_units, line.line_no)
+        _hand_over(books, order, line, level, free_units)
+
+
+def _hand_over(books: Books, order: Order, line: Line, level: Level, units: int) -> None:
+    """Release as much of the same item elsewhere, where the order would have shipped from last."""
+    preference = _preference(books, order)
+    elsewhere = [
+        one for one in line.reservations if one.quantity and one.level.item.item_no == level.item.item_no
+    ]
+    for one in sorted(elsewhere, key=lambda one: preference(one.level.location), reverse=True):
+        released = min(one.quantity, units)
+        if released:
+            books.release(line, one.level, released)
+            units -= released
+
+
+def _preference(books: Books, order: Order) -> Callable[[Location], tuple[int, int, str]]:
+    """Sort key of locations: the channel's order, then their own priority (rulings "priority")."""
+    channel = books.catalogue.channels.get(order.sales_channel_id or "")
+    places = {} if channel is None else {name: at for at, name in enumerate(channel.location_ids)}
+
+    def key(location: Location) -> tuple[int, int, str]:
+        return places.get(location.location_id, len(places)), location.priority, location.location_id
+
+    return key
+
+
+def _shipped_line(one: Shipping, fulfillment: Fulfillment) -> Json:
+    return {
+        "line_item_id": one.line.line_item_id,
+        "quantity": text_micro(one.quantity_micro),
+        "shipments": [
+            units_json(shipped.level.item, shipped.level.location, shipped.quantity)
+            for shipped in fulfillment.shipped
+            if shipped.line_no == one.line.line_no
+        ],
+    }
