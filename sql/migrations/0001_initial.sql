@@ -395,25 +395,28 @@ create table consumer_progress (
 
 -- ── Views for operators: text ids over the surrogate keys, quantities in units ──────────────────────
 
+create function units(count bigint, decimal_places smallint) returns numeric
+language sql immutable parallel safe
+return trim_scale(count / power(10::numeric, decimal_places));
+
 create view v_level as
 select
     i.inventory_item_id,
     i.sku,
     l.location_id,
-    v.stocked / scale.f as stocked,
-    v.reserved / scale.f as reserved,
-    (v.stocked - v.reserved) / scale.f as available,
-    v.incoming / scale.f as incoming,
-    v.damaged / scale.f as damaged,
-    v.quarantined / scale.f as quarantined,
-    v.shortfall / scale.f as shortfall,
+    units(v.stocked, i.decimal_places) as stocked,
+    units(v.reserved, i.decimal_places) as reserved,
+    units(v.stocked - v.reserved, i.decimal_places) as available,
+    units(v.incoming, i.decimal_places) as incoming,
+    units(v.damaged, i.decimal_places) as damaged,
+    units(v.quarantined, i.decimal_places) as quarantined,
+    units(v.shortfall, i.decimal_places) as shortfall,
     v.version as level_version,
     v.level_no,
     i.decimal_places
 from level as v
 inner join inventory_item as i on i.item_no = v.item_no
-inner join location as l on l.location_no = v.location_no
-cross join lateral (select trim_scale(power(10::numeric, i.decimal_places)) as f) as scale;
+inner join location as l on l.location_no = v.location_no;
 
 create view v_reservation as
 select
@@ -422,7 +425,7 @@ select
     i.inventory_item_id,
     i.sku,
     l.location_id,
-    r.quantity / trim_scale(power(10::numeric, i.decimal_places)) as quantity,
+    units(r.quantity, i.decimal_places) as quantity,
     r.order_no,
     r.line_no,
     r.level_no
@@ -440,7 +443,7 @@ select
     l.location_id,
     m.version as level_version,
     b.bucket,
-    m.delta / trim_scale(power(10::numeric, i.decimal_places)) as delta,
+    units(m.delta, i.decimal_places) as delta,
     o.order_id,
     ol.line_item_id,
     m.event_seq,
@@ -499,6 +502,17 @@ begin
     end if;
 exception when duplicate_object or unique_violation then
     null; -- another database of this cluster made it at the same moment
+end
+$$;
+
+-- Whoever migrates may act as the worker; other logins are granted the role by an administrator.
+do $$
+begin
+    if not pg_has_role(current_user, 'inventory_worker', 'usage') then
+        execute format('grant inventory_worker to %I', current_user);
+    end if;
+exception when insufficient_privilege then
+    null; -- the role is another owner's: an administrator grants it
 end
 $$;
 

@@ -107,6 +107,8 @@ class Loaded:
     made: Catalogue
     """Only its `*_nos`: the catalogue rows locked for this batch's catalogue events."""
     heads: dict[str, OrderHead]
+    events_counted: dict[str, int]
+    """By how much the lock raised each order's revision."""
     order_nos: dict[str, int]
     orders: OrderRows
     parked_until: datetime
@@ -184,13 +186,12 @@ class Loaded:
 
     def _orders(self, levels: Mapping[int, Level]) -> dict[str, Order]:
         orders: dict[str, Order] = {}
-        events = self.needs.orders
         for order_id, order_no in self.order_nos.items():
             head = self.heads[order_id]
             orders[order_id] = Order(
                 order_no,
                 order_id,
-                head.revision - len(events[order_id]),
+                head.revision - self.events_counted[order_id],
                 head.sales_channel_id,
                 STRATEGIES[head.strategy_no],
                 head.cart_id,
@@ -224,8 +225,12 @@ class Loader:
         self.types_by_topic = types_by_topic
         self.parked_deadline = parked_deadline
 
-    async def load(self, connection: "Connection", events: Sequence[Event]) -> Loaded:
+    async def load(
+        self, connection: "Connection", events: Sequence[Event], redriven: Collection[tuple[str, str]] = ()
+    ) -> Loaded:
         """Take the batch's locks inside the caller's transaction, and read what they guard.
+
+        `redriven` names those of the events that were counted in their order's revision when they parked.
 
         Raises RerunError where the catalogue moved so that an item would be needed that is not locked.
         """
@@ -234,7 +239,7 @@ class Loader:
         made = await self._lock_catalogue(connection, needs, events)
         item_nos = self._item_nos(needs, made)
         order_ids = sorted(needs.orders)
-        heads = [_head_of_new(needs.orders[order_id]) for order_id in order_ids]
+        heads = [_head_of_new(needs.orders[order_id], redriven) for order_id in order_ids]
         row = await connection.fetchrow(
             LOAD_BATCH,
             order_ids,
@@ -261,6 +266,7 @@ class Loader:
                 order_id: head._replace(revision=revision)
                 for order_id, head, revision in zip(order_ids, heads, row["revisions"] or (), strict=True)
             },
+            events_counted={order_id: head.revision for order_id, head in zip(order_ids, heads, strict=True)},
             order_nos=dict(zip(order_ids, row["order_nos"] or (), strict=True)),
             orders=OrderRows(),
             parked_until=row["now"] + self.parked_deadline,
@@ -329,11 +335,10 @@ class Loader:
 
     async def _read_orders(self, connection: "Connection", loaded: Loaded) -> None:
         """Rows of the orders that an earlier batch has met; on a batch of new orders this asks nothing."""
-        events = loaded.needs.orders
         met = [
             loaded.order_nos[order_id]
             for order_id, head in loaded.heads.items()
-            if head.revision > len(events[order_id])
+            if head.revision > loaded.events_counted[order_id]
         ]
         if not met:
             return
@@ -367,16 +372,19 @@ async def _lock(connection: "Connection", statement: str, ids: Iterable[str]) ->
     return {row["id"]: row["no"] for row in await connection.fetch(statement, sorted(ids))}
 
 
-def _head_of_new(events: Sequence[Event]) -> OrderHead:
+def _head_of_new(events: Sequence[Event], redriven: Collection[tuple[str, str]]) -> OrderHead:
     """What a new order's row will say: its first placement in the batch, so that one write is enough."""
+    counted = len(events)
+    if redriven:
+        counted -= sum((event.source, event.event_id) in redriven for event in events)
     for event in events:
         placed = event.data
         if isinstance(placed, OrderPlaced):
             strategy = placed.strategy or Strategy.PRIORITY
             return OrderHead(
-                len(events), event.body_hash, placed.sales_channel_id, STRATEGY_NOS[strategy], placed.cart_id
+                counted, event.body_hash, placed.sales_channel_id, STRATEGY_NOS[strategy], placed.cart_id
             )
-    return OrderHead(len(events), None, None, STRATEGY_NOS[Strategy.PRIORITY], None)
+    return OrderHead(counted, None, None, STRATEGY_NOS[Strategy.PRIORITY], None)
 
 
 def _recipe_items(catalogue: Catalogue, variant_ids: Iterable[str]) -> set[int]:

@@ -243,7 +243,7 @@ class Processor:
     # ── Judge ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def _judge(self, connection: "Connection", sorted_out: Sorted) -> Judged:
-        loaded = await self.loader.load(connection, sorted_out.events)
+        loaded = await self.loader.load(connection, sorted_out.events, sorted_out.redriven.keys())
         snapshot, decision = await self._decide(connection, sorted_out, loaded)
         origins = sorted_out.origins
         for row in loaded.orders.parked:
