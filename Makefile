@@ -51,7 +51,10 @@ lock: $(STAMP) ## resolve the dependencies anew (ARGS='--upgrade' for newer vers
 	@uv=uv; uv --version >/dev/null 2>&1 || uv=.tools/bin/uv; set -x; \
 	echo "uv==$(UV_VERSION)" | $$uv $(COMPILE) --no-annotate - -o requirements/bootstrap.txt && \
 	$$uv $(COMPILE) $(ARGS) pyproject.toml -o requirements/lock.txt && \
-	$$uv $(COMPILE) $(ARGS) --extra dev -c requirements/lock.txt pyproject.toml -o requirements/lock-dev.txt
+	$$uv $(COMPILE) $(ARGS) -c requirements/lock.txt --group build -o requirements/lock-build.txt && \
+	$$uv $(COMPILE) $(ARGS) -c requirements/lock.txt -c requirements/lock-build.txt --extra dev --group build \
+		pyproject.toml -o requirements/lock-dev.txt
+	@$(BIN)/python -m worker.dev.servers.lock
 
 clean: ## remove what make made here (the cache of server files stays)
 	rm -rf $(VENV) .tools .state build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
