@@ -1,14 +1,15 @@
 """What tests on a real broker need: topics, records in and out, a pipeline that only collects."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.record.util import calc_crc32c
 
-from worker.runtime.assignment import Batch
+from worker.runtime.assignment import Batch, PartitionLag
 from worker.runtime.consume import Intake, IntakeSettings
 from worker.runtime.decode import RawRecord
 
@@ -108,13 +109,18 @@ async def committed(bootstrap: str, group: str) -> dict[TopicPartition, int]:
 class Collector:
     """A pipeline that takes every batch at once, keeps its records, commits it; and the intake before it."""
 
-    def __init__(self, settings: IntakeSettings, stored: Mapping[TopicPartition, int] | None = None) -> None:
+    def __init__(
+        self,
+        settings: IntakeSettings,
+        stored: Mapping[TopicPartition, int] | None = None,
+        changed: asyncio.Condition | None = None,
+    ) -> None:
         self.intake = Intake(settings, self.on_batch, self.positions, self.on_revoked)
         self.records: list[RawRecord] = []
         self.batches: list[Batch] = []
         self.revoked: list[frozenset[TopicPartition]] = []
         self._stored = stored or {}
-        self._changed = asyncio.Condition()
+        self._changed = changed or asyncio.Condition()
 
     async def on_batch(self, batch: Batch) -> None:
         await self.intake.commit(batch.next_offsets)
@@ -131,17 +137,41 @@ class Collector:
 
     async def wait_for(self, count: int) -> list[RawRecord]:
         """The records, as soon as there are so many."""
-        async with asyncio.timeout(DEADLINE_S), self._changed:
-            await self._changed.wait_for(lambda: len(self.records) >= count)
+        await self.wait_until(lambda: len(self.records) >= count)
         return self.records
+
+    async def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Waits for what batches bring about, of this collector or of those that share its condition."""
+        async with asyncio.timeout(DEADLINE_S), self._changed:
+            await self._changed.wait_for(is_so)
+
+    async def explained(self) -> None:
+        """Waits until the intake knows why offsets were missing."""
+        async with asyncio.timeout(DEADLINE_S):
+            await asyncio.gather(*self.intake._tasks)
+
+    async def read_to_the_end(self) -> None:
+        """Waits until the intake says that nothing is left to read in any partition."""
+        async with asyncio.timeout(DEADLINE_S):
+            while any(  # noqa: ASYNC110 - the client tells nobody when it has polled
+                lag.end_offset is None or lag.next_offset != lag.end_offset for lag in self.lags()
+            ):
+                await asyncio.sleep(0.01)
+
+    def lags(self) -> Collection[PartitionLag]:
+        """How far each partition is read."""
+        return self.intake.lag().values()
 
     def offsets(self, partition: int = 0) -> list[int]:
         """The offsets read of a partition number, in the order they came."""
         return [record.position.offset for record in self.records if record.position.partition == partition]
 
 
+C = TypeVar("C", bound=Collector)
+
+
 @asynccontextmanager
-async def running(collector: Collector) -> AsyncIterator[Collector]:
+async def running(collector: C) -> AsyncIterator[C]:
     """The collector with its intake started, and stopped at the end."""
     await collector.intake.start(DEADLINE_S)
     try:

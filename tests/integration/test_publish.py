@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from dataclasses import replace
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -20,8 +19,20 @@ def record(topic: str, key: bytes | None, value: bytes | None = b"{}") -> OutRec
     return OutRecord(topic, key, (("ce_id", b"1"),), value, 1_700_000_000_000)
 
 
-async def started(kafka: Kafka, **settings: int) -> Publisher:
-    publisher = Publisher(replace(PublisherSettings(bootstrap=kafka.bootstrap), **settings))
+async def started(
+    kafka: Kafka,
+    *,
+    record_bytes_max: int = 1_000_000,
+    batch_bytes_max: int = 100_000,
+    request_timeout_ms: int = 10_000,
+) -> Publisher:
+    settings = PublisherSettings(
+        bootstrap=kafka.bootstrap,
+        record_bytes_max=record_bytes_max,
+        batch_bytes_max=batch_bytes_max,
+        request_timeout_ms=request_timeout_ms,
+    )
+    publisher = Publisher(settings)
     await publisher.start(DEADLINE_S)
     return publisher
 

@@ -58,6 +58,17 @@ async def abandon_producer(producer: AIOKafkaProducer, deadline_s: float) -> Non
     # A sender that was cancelled still waits for its requests, which have just lost their connections.
     if sender is not None:
         await asyncio.wait({sender}, timeout=deadline_s)
-    producer._message_accumulator.fail_all(errors.ProducerClosed())
+    _fail_what_is_held(producer)
     await asyncio.wait({stopping}, timeout=deadline_s)
     stopping.cancel()
+
+
+def _fail_what_is_held(producer: AIOKafkaProducer) -> None:
+    """Ends the futures that `stop` waits for, and looks at them, as nobody else will."""
+    accumulator = producer._message_accumulator
+    held = {batch for batches in accumulator._batches.values() for batch in batches}
+    held |= accumulator._pending_batches
+    accumulator.fail_all(errors.ProducerClosed())
+    for batch in held:
+        batch.future.exception()
+        batch._drain_waiter.exception()

@@ -163,26 +163,30 @@ class Publisher:
 
     async def _sent(self, lots: Sequence[_Lot]) -> list[_Verdict]:
         producer = await self._connected()
+        acks: list[asyncio.Future[object]] = []
         try:
             parcels = [parcel for lot in lots for parcel in _parcels(producer, lot)]
             # A partition takes its next batch only when the one before is under way: others first.
             parcels.sort(key=lambda parcel: parcel.turn)
-            acks = [
-                await producer.send_batch(parcel.builder, parcel.lot.topic, partition=parcel.lot.partition)
-                for parcel in parcels
-            ]
+            for parcel in parcels:
+                topic, partition, _ = parcel.lot
+                acks.append(await producer.send_batch(parcel.builder, topic, partition=partition))
             await asyncio.wait(acks)
-        except KafkaError as error:
+        except (KafkaError, asyncio.CancelledError) as error:
+            for ack in acks:
+                ack.cancel()
             self._give_up()
-            raise Transient(f"Kafka takes no records: {error}") from error
-        except asyncio.CancelledError:
-            self._give_up()
+            if isinstance(error, KafkaError):
+                raise Transient(f"Kafka takes no records: {error}") from error
             raise
+        return self._verdicts(parcels, acks)
+
+    def _verdicts(self, parcels: Sequence[_Parcel], acks: Sequence[asyncio.Future[object]]) -> list[_Verdict]:
         verdicts = [_Verdict(parcel.lot, ack.exception()) for parcel, ack in zip(parcels, acks, strict=True)]
         failures = [verdict.error for verdict in verdicts if verdict.error is not None]
         if failures and not any(isinstance(error, _REFUSALS) for error in failures):
             self._give_up()
-            raise Transient(f"Kafka took not all records: {failures[0]}") from failures[0]
+            raise Transient(f"Kafka did not take all records: {failures[0]}") from failures[0]
         return verdicts
 
     async def _connected(self) -> AIOKafkaProducer:
