@@ -59,11 +59,9 @@ def units_of(quantity_micro: int, required: int) -> int:
 
 def fits(quantity_micro: int, recipe: Recipe) -> bool:
     """Whether a line's quantity is a countable number of units of every part (rulings "Catalogue")."""
-    for part in recipe.parts:
-        units, rest = divmod(quantity_micro * part.required, MICRO)
-        if rest or units > SMALLEST_MAX:
-            return False
-    return True
+    if quantity_micro % MICRO == 0:
+        return True
+    return all(quantity_micro * part.required % MICRO == 0 for part in recipe.parts)
 
 
 def free_units(levels: Levels, demands: Iterable[Demand]) -> FreeUnits:

@@ -8,6 +8,7 @@ line reserves, ships, gives back - and the books keep these true after each step
 - 0 <= reserved <= stocked + shortfall, where shortfall is what of reserved has no stock behind it.
 """
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from worker.domain.decision import Decision, Movement
@@ -23,6 +24,15 @@ from worker.domain.model import (
     WaitKind,
     WaitsFor,
 )
+
+Hold = tuple[Line, Level, int]
+"""Units of a level that a line reserves: line, level, smallest units."""
+
+RESERVED = Bucket.RESERVED
+UNLOCKED = "the item of a changed level must be locked"
+
+_movement = tuple.__new__
+"""Makes a `Movement` without its constructor's Python frame."""
 
 
 class Books:
@@ -98,16 +108,29 @@ class Books:
 
     # ── Movements ──────────────────────────────────────────────────────────────────────────────────
 
-    def reserve(self, line: Line, level: Level, units: int) -> None:
-        """The line holds units that were available at the level."""
-        assert 0 < units <= level.stocked - level.reserved, "more is reserved than is available"
-        self._post(level, Bucket.RESERVED, units, line.line_no)
-        level.reserved += units
-        for reservation in line.reservations:
-            if reservation.level is level:
-                reservation.quantity += units
-                return
-        line.reservations.append(Reservation(level, units))
+    def reserve(self, holds: Iterable[Hold]) -> None:
+        """Lines hold units that are available at the levels. One loop: most movements are made here."""
+        touched, changed, append = self.touched, self._levels_changed, self._movements.append
+        verdict_no = len(self._verdicts)
+        for line, level, units in holds:
+            available = level.stocked - level.reserved
+            assert 0 < units <= available, "more is reserved than is available"
+            item = level.item
+            assert item.item_no in self.items_locked, UNLOCKED
+            # A threshold can only be crossed here if there is one, or by the last unit.
+            if units == available or level.low_stock_threshold or item.low_stock_threshold:
+                touched.setdefault(level, available)
+            level.reserved += units
+            level.version = version = level.version + 1
+            row = (level, version, RESERVED, units, verdict_no, line.line_no)
+            append(_movement(Movement, row))
+            changed[level] = None
+            for reservation in line.reservations:
+                if reservation.level is level:
+                    reservation.quantity += units
+                    break
+            else:
+                line.reservations.append(Reservation(level, units))
 
     def release(self, line: Line, level: Level, units: int) -> None:
         """The line gives up units that it holds at the level."""
@@ -150,7 +173,7 @@ class Books:
         reservation = next(one for one in line.reservations if one.level is level)
         assert 0 < units <= reservation.quantity, "a line gives up what it does not hold"
         reservation.quantity -= units
-        self._post(level, Bucket.RESERVED, -units, line.line_no)
+        self._post(level, RESERVED, -units, line.line_no)
         level.reserved -= units
 
     def _settle(self, level: Level) -> None:
@@ -162,7 +185,7 @@ class Books:
 
     def _post(self, level: Level, bucket: Bucket, delta: int, line_no: int | None) -> None:
         """Write one ledger row, before the level changes."""
-        assert level.item.item_no in self.items_locked, "the item of a changed level must be locked"
+        assert level.item.item_no in self.items_locked, UNLOCKED
         if level not in self.touched:
             self.touched[level] = level.stocked - level.reserved
         level.version = version = level.version + 1

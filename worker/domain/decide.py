@@ -84,9 +84,10 @@ def decide(
     """
     books = Books(snapshot)
     waiting: dict[str, list[_Waiting]] = {}
+    rules = RULES
     for event in events:
         row = redriven.get((event.source, event.event_id)) if redriven else None
-        verdict = RULES[event.type](books, event)
+        verdict = rules[event.type](books, event)
         order = verdict.order
         if verdict.waits_for is not None:
             entry = _Waiting(event, row)

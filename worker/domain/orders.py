@@ -1,33 +1,19 @@
 """Order placement: every managed line is reserved, all or nothing (DESIGN §4 rules 2, 3, 5, 8, 11)."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.orders import OrderLine, OrderPlaced, Strategy
 from schemas.outcome import Outcome
 from schemas.quantity import micro, text, text_micro
 from worker.domain.allocate import serve
 from worker.domain.availability import Demand, fits, free, free_units, shortages
-from worker.domain.books import Books
+from worker.domain.books import Books, Hold
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
-from worker.domain.model import MICRO, Level, Line, Location, WaitKind, WaitsFor
-from worker.domain.verdict import Obstacle, Poison, Short, applied_before, stopped
+from worker.domain.model import MICRO, Channel, Level, Line, Location, WaitKind, WaitsFor
+from worker.domain.verdict import Poison, Short, applied_before, stopped
 
-
-class Hold(NamedTuple):
-    """Units that a line is about to reserve at a level."""
-
-    line: Line
-    level: Level
-    units: int
-
-
-class Placement(NamedTuple):
-    """What an order that can be applied comes to."""
-
-    lines: list[Line]
-    holds: list[Hold]
+PRIORITY = Strategy.PRIORITY
 
 
 def order_placed(books: Books, event: Event) -> Verdict:
@@ -43,108 +29,90 @@ def order_placed(books: Books, event: Event) -> Verdict:
     if order.lines:
         again = applied_before(event, order.placement_hash, f"placement of order {data.order_id}")
         return stopped(event, again, books.snapshot, answer, order)
-    placement = _judge(books, data)
-    if not isinstance(placement, Placement):
-        return stopped(event, placement, books.snapshot, answer, order)
+    channel = books.catalogue.channels.get(data.sales_channel_id)
+    if channel is None:
+        unknown = WaitsFor(WaitKind.SALES_CHANNEL, data.sales_channel_id)
+        return stopped(event, unknown, books.snapshot, answer, order)
+    firm: dict[int, str] = {}
+    lines = _frozen_lines(books, data.lines, firm)
+    if not isinstance(lines, list):
+        return stopped(event, lines, books.snapshot, answer, order)
+    strategy = data.strategy or PRIORITY
+    holds: list[Hold] | WaitsFor | Short | None = None
+    if strategy is PRIORITY and not firm:
+        holds = _holds_undivided(books, channel, lines)
+    if holds is None:
+        holds = _holds_judged(books, channel, lines, firm, strategy, data.order_id)
+    if not isinstance(holds, list):
+        return stopped(event, holds, books.snapshot, answer, order)
 
-    lines, holds = placement
-    for line, level, units in holds:
-        books.reserve(line, level, units)
+    books.reserve(holds)
     order.lines = lines
     order.placement_hash = event.body_hash
     order.sales_channel_id = data.sales_channel_id
-    order.strategy = data.strategy or Strategy.PRIORITY
+    order.strategy = strategy
     order.cart_id = data.cart_id
-    decision = books.decision
-    decision.orders_touched[order] = None
-    lines_new = decision.lines_new
-    answers = answer["lines"] = []
-    for line in lines:
-        lines_new.append((order, line))
-        answers.append(_placed_line(line))
+    books.decision.orders_touched[order] = None
+    books.decision.lines_new += [(order, line) for line in lines]
+    answer["lines"] = [_placed_line(line) for line in lines]
     return Verdict(event, Outcome.APPLIED, answer, order)
 
 
-def _judge(books: Books, data: OrderPlaced) -> Placement | Obstacle:
-    """Lines and reservations of an order as one whole, or why it cannot be placed."""
-    channel = books.catalogue.channels.get(data.sales_channel_id)
-    if channel is None:
-        return WaitsFor(WaitKind.SALES_CHANNEL, data.sales_channel_id)
-    lines = _frozen_lines(books, data.lines)
-    if not isinstance(lines, list):
-        return lines
-    locations = books.sellable(channel)
-    if data.strategy is None or data.strategy is Strategy.PRIORITY:
-        holds = _holds_undivided(books, data.lines, lines, locations)
-        if holds is not None:
-            return Placement(lines, holds)
-    demands = _demands(data.lines, lines, locations)
-    unstocked = _unstocked(books, demands)
-    if unstocked is not None:
-        return unstocked
-    short = shortages(demands, free_units(books.levels, demands))
-    if short:
-        return Short(short, data.sales_channel_id)
-    managed = [line for line in lines if line.recipe is not None]
-    taken = serve(
-        demands, free_units(books.levels, demands), data.strategy or Strategy.PRIORITY, data.order_id
-    )
-    return Placement(
-        lines,
-        [
-            Hold(managed[place], books.levels[item.item_no][location.location_no], units)
-            for place, item, location, units in taken
-        ],
-    )
+def _frozen_lines(
+    books: Books, ordered: Iterable[OrderLine], firm: dict[int, str]
+) -> list[Line] | WaitsFor | Poison:
+    """The order's lines with their recipes as they now are; later changes of a recipe never touch them.
 
-
-def _frozen_lines(books: Books, ordered: Sequence[OrderLine]) -> list[Line] | WaitsFor | Poison:
-    """The order's lines with their recipes as they now are; later changes of a recipe never touch them."""
+    Fills `firm` with the location of each line that names one, by line number.
+    """
     variants = books.catalogue.variants
     lines: list[Line] = []
     for line_no, one in enumerate(ordered, start=1):
-        variant = variants.get(one.variant_id)
+        variant_id, location_id, quantity = one.variant_id, one.location_id, one.quantity
+        variant = variants.get(variant_id)
         if variant is None:
-            return WaitsFor(WaitKind.VARIANT, one.variant_id)
-        if one.location_id is not None and one.location_id not in books.catalogue.locations:
-            return WaitsFor(WaitKind.LOCATION, one.location_id)
-        recipe, quantity_micro = variant.recipe, micro(one.quantity)
+            return WaitsFor(WaitKind.VARIANT, variant_id)
+        if location_id is not None:
+            if location_id not in books.catalogue.locations:
+                return WaitsFor(WaitKind.LOCATION, location_id)
+            firm[line_no] = location_id
+        recipe, line_item_id = variant.recipe, one.line_item_id
+        quantity_micro = quantity * MICRO if type(quantity) is int else micro(quantity)
         if recipe is not None and not fits(quantity_micro, recipe):
-            return Poison(f"the quantity of line {one.line_item_id} is not countable in its items")
-        lines.append(
-            Line(line_no, one.line_item_id, one.variant_id, variant.variant_no, recipe, quantity_micro)
-        )
+            return Poison(f"the quantity of line {line_item_id} is not countable in its items")
+        lines.append(Line(line_no, line_item_id, variant_id, variant.variant_no, recipe, quantity_micro))
     return lines
 
 
-def _holds_undivided(
-    books: Books, ordered: Sequence[OrderLine], lines: Sequence[Line], locations: Sequence[Location]
-) -> list[Hold] | None:
-    """The common case, made quick: each line of one item, whole at the first location that has a unit of it.
+def _holds_undivided(books: Books, channel: Channel, lines: Iterable[Line]) -> list[Hold] | None:
+    """The common case, made quick: each line one item, whole at the first location that has a unit of it.
 
     None where an order is not of that kind or not coverable like that: then it is judged with all care, and
     what is judged here comes out the same there.
     """
-    levels = books.levels
+    levels, locations = books.levels, books.sellable(channel)
     holds: list[Hold] = []
     held: dict[Level, int] = {}
-    for one, line in zip(ordered, lines, strict=True):
+    for line in lines:
         recipe = line.recipe
         if recipe is None:
             continue
-        if one.location_id is not None or len(recipe.parts) > 1:
+        if len(recipe.parts) > 1:
             return None
-        item, required = recipe.parts[0].item, recipe.parts[0].required
+        part = recipe.parts[0]
+        required = part.required
         units = line.quantity_micro * required // MICRO
-        at = levels[item.item_no]
+        at = levels[part.item.item_no]
         for location in locations:
             level = at.get(location.location_no)
             if level is None:
                 continue
-            left = free(level) - held.get(level, 0)
+            left = free(level)
+            if level in held:
+                left -= held[level]
             if left >= units:
                 held[level] = held.get(level, 0) + units
-                holds.append(Hold(line, level, units))
+                holds.append((line, level, units))
                 break
             if left >= required:
                 return None
@@ -153,17 +121,41 @@ def _holds_undivided(
     return holds
 
 
-def _demands(
-    ordered: Sequence[OrderLine], lines: Sequence[Line], locations: Sequence[Location]
-) -> list[Demand]:
+def _holds_judged(
+    books: Books,
+    channel: Channel,
+    lines: Sequence[Line],
+    firm: Mapping[int, str],
+    strategy: Strategy,
+    seed: str,
+) -> list[Hold] | WaitsFor | Short:
+    """All lines together, by their summed demand per item, from where the strategy takes them."""
+    demands = _demands(lines, books.sellable(channel), firm)
+    unstocked = _unstocked(books, demands)
+    if unstocked is not None:
+        return unstocked
+    short = shortages(demands, free_units(books.levels, demands))
+    if short:
+        return Short(short, channel.sales_channel_id)
+    managed = [line for line in lines if line.recipe is not None]
+    return [
+        (managed[place], books.levels[item.item_no][location.location_no], units)
+        for place, item, location, units in serve(demands, free_units(books.levels, demands), strategy, seed)
+    ]
+
+
+def _demands(lines: Iterable[Line], locations: Sequence[Location], firm: Mapping[int, str]) -> list[Demand]:
     """What managed lines ask for; a firm line asks at its one location, or nowhere outside the channel."""
     demands = []
-    for one, line in zip(ordered, lines, strict=True):
+    for line in lines:
         if line.recipe is None:
             continue
-        allowed = locations
-        if one.location_id is not None:
-            allowed = [location for location in locations if location.location_id == one.location_id]
+        firm_id = firm.get(line.line_no)
+        allowed = (
+            locations
+            if firm_id is None
+            else [location for location in locations if location.location_id == firm_id]
+        )
         demands.append(Demand(line.line_item_id, line.variant_id, line.recipe, line.quantity_micro, allowed))
     return demands
 

@@ -55,7 +55,7 @@ def reservation_moved(books: Books, event: Event) -> Verdict:
 
     for item, units in moves:
         books.release(route.line, books.level_made(item, route.source), units)
-        books.reserve(route.line, books.level_made(item, route.target), units)
+        books.reserve([(route.line, books.level_made(item, route.target), units)])
     if moves:
         books.decision.orders_touched[order] = None
     levels = (
