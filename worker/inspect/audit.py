@@ -1,0 +1,116 @@
+"""The audit: looks in the database for whatever contradicts itself.
+
+What the schema's constraints cannot hold is looked for here, read-only, in one snapshot and without stopping
+anybody: levels against their ledger and their reservations, order lines against what was held, shipped and
+returned for them, parked events and answers against the inbox, references that no foreign key keeps
+(invariants I1–I4 of the scenarios; DESIGN §4, §7).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import sql
+from worker.inspect.rows import Json, wire_row
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from worker.runtime.database import Connection
+
+FINDINGS_MAX = 100
+"""Of each kind, how many are told one by one; all are counted."""
+
+
+class FindingKind(StrEnum):
+    """What contradicts what; the value names its query, sql/queries/audit_*.sql."""
+
+    LEVEL_LEDGER = "level_ledger"
+    """A level's bucket is not the sum of its movements."""
+    LEVEL_RESERVED = "level_reserved"
+    """A level's reserved quantity is not the sum of its reservations."""
+    LEVEL_VERSION = "level_version"
+    """A level's ledger lacks a version, or goes past the level's."""
+    LINE_EXCEEDED = "line_exceeded"
+    """More is held and shipped for a part of an order line than its frozen recipe takes."""
+    LINE_UNITS = "line_units"
+    """The units of a line that moved are not what its shipments or returns come to."""
+    LINE_RETURNED = "line_returned"
+    """More of a line was shipped than ordered, or came back than was shipped."""
+    PARKED = "parked"
+    """The inbox has an event as parked that is not, or the reverse."""
+    ANSWER = "answer"
+    """An event's final answer is not in the archive."""
+    REFERENCE = "reference"
+    """A row names another that is not there."""
+    PUBLICATION = "publication"
+    """A batch's answers were not published, and its worker's claim to do so ran out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One contradiction: its kind, and the ids and figures that show it, quantities as on the wire."""
+
+    kind: FindingKind
+    figures: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found."""
+
+    drift: int
+    """Contradictions in all; 0 is clean."""
+    findings: tuple[Finding, ...]
+    """The contradictions one by one, at most `FINDINGS_MAX` of each kind."""
+    levels: int
+    movements: int
+    reservations: int
+    events: int
+    """How many rows of each were looked at."""
+    batches_unpublished: int
+    """Batches whose answers are still on their way: no contradiction."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing contradicts anything."""
+        return self.drift == 0
+
+    def as_json(self) -> dict[str, Json]:
+        """The audit as `simulate --json` and `audit --json` print it."""
+        return {
+            "drift": self.drift,
+            "findings": [{"kind": finding.kind.value, **finding.figures} for finding in self.findings],
+            "checked": {
+                "levels": self.levels,
+                "movements": self.movements,
+                "reservations": self.reservations,
+                "events": self.events,
+            },
+            "batches_unpublished": self.batches_unpublished,
+        }
+
+
+async def audit(connection: "Connection") -> Audit:
+    """Look at the whole database as of one moment; reads only, and blocks nobody.
+
+    Raises what asyncpg raises.
+    """
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        counted = await connection.fetchrow(sql.query("audit_counts"))
+        assert counted is not None
+        drift = 0
+        findings: list[Finding] = []
+        for kind in FindingKind:
+            rows = await connection.fetch(sql.query(f"audit_{kind}"), FINDINGS_MAX)
+            if rows:
+                drift += rows[0]["total"]
+                findings += [Finding(kind, _figures(row)) for row in rows]
+    return Audit(drift=drift, findings=tuple(findings), **counted)
+
+
+def _figures(row: "asyncpg.Record") -> dict[str, Json]:
+    figures = wire_row(row)
+    del figures["total"]
+    return figures

@@ -1,0 +1,34 @@
+"""Database rows as JSON values, spelled as on the wire."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncpg
+
+Json = Any
+"""A value of a JSON document."""
+
+
+def wire_row(row: "asyncpg.Record") -> dict[str, Json]:
+    """The row's columns by name: quantities as ints or decimal strings, moments in RFC 3339."""
+    return {name: _wire(value) for name, value in row.items()}
+
+
+def wire_rows(rows: "Iterable[asyncpg.Record]") -> list[dict[str, Json]]:
+    """The same for several rows."""
+    return [wire_row(row) for row in rows]
+
+
+def _wire(value: object) -> Json:
+    match value:
+        case Decimal() if value == value.to_integral_value():
+            return int(value)
+        case Decimal():
+            return f"{value.normalize():f}"
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case _:
+            return value
