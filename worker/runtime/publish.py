@@ -37,8 +37,8 @@ class PublisherSettings:
 
     bootstrap: str
     client_id: str = "inventory-worker"
-    record_bytes_max: int = 1_000_000
-    """Key and value of one record; larger ones are refused without asking the broker."""
+    record_bytes_max: int = 4 << 20
+    """Key and value of one record, as large as any topic takes; larger ones are refused without asking."""
     batch_bytes_max: int = 512 * 1024
     """A record batch before compression; well under the broker's `message.max.bytes`."""
     request_timeout_ms: int = 10_000
