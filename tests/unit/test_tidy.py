@@ -80,11 +80,12 @@ def test_the_domain_and_the_contracts_call_no_clock_no_chance_and_no_file() -> N
     assert found == []
 
 
-def test_tests_sleep_only_while_they_look_again() -> None:
+def test_tests_sleep_only_while_they_look_again_or_say_why() -> None:
     found = [
         f"{name_of(path)}:{call.lineno}"
         for path in python_files("tests")
         for call in sleeps_outside_loops(tree_of(path))
+        if not path.read_text().splitlines()[call.lineno - 2].lstrip().startswith("#")
     ]
     assert found == []
 
