@@ -124,6 +124,18 @@ def test_without_cloudevents_the_topic_gives_the_type_and_the_position_the_id() 
     assert event.body_hash == _event(_decode(ORDER)).body_hash
 
 
+def test_a_structured_event_is_known_by_its_members_where_no_header_tells() -> None:
+    bare: list[Headers] = [{}, {"content-type": b"application/json"}]
+    for headers in bare:
+        value = json.dumps({**ENVELOPE, "traceparent": TRACEPARENT.decode()}).encode()
+        decoded = decode(_record(value, headers), TYPES_BY_TOPIC)
+        assert _event(decoded)._replace(time=None) == _event(_decode(ORDER, ce_time=None))
+        poison = _poison(
+            decode(_record(json.dumps({**ENVELOPE, "data": {}}).encode(), headers), TYPES_BY_TOPIC)
+        )
+        assert (poison.source, poison.event_id, poison.type) == ("/shop", "event-1", "order.placed")
+
+
 def test_the_type_of_a_cloudevent_does_not_depend_on_its_topic() -> None:
     record = _record(json.dumps(ORDER).encode(), BINARY, topic="everything")
     assert _event(decode(record, {})).type is EventType.ORDER_PLACED

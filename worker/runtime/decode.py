@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -103,7 +103,13 @@ class _RefusedError(Exception):
 _Envelope = tuple[_Contract, str, str, datetime | None]
 """The attributes of an event that are needed, checked: contract by type, source, id, time."""
 
+_Identity = tuple[str | None, str | None, str | None]
+"""Source, id and type."""
+
 _Headers = Mapping[str, bytes | None]
+
+_REQUIRED = frozenset(("specversion", "type", "source", "id"))
+"""The attributes that every CloudEvent has."""
 
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -122,7 +128,9 @@ def decode(record: RawRecord, types_by_topic: Mapping[str, str]) -> Arrival | Po
     try:
         if _is_structured(headers):
             return _structured(record, headers)
-        envelope = _binary(headers) if _is_binary(headers) else _bare(record.position, types_by_topic)
+        if not _is_binary(headers):
+            return _bare(record, headers, types_by_topic)
+        envelope = _binary(headers)
         data, encoded = read(_sized(record.value))
         return _arrival(record, envelope, data, encoded, _traceparent(headers))
     except JsonError as error:
@@ -168,14 +176,22 @@ def _producer_of(
     )
 
 
-def _bare(position: Position, types_by_topic: Mapping[str, str]) -> _Envelope:
-    contract = _CONTRACTS.get(types_by_topic.get(position.topic, ""))
+def _bare(record: RawRecord, headers: _Headers, types_by_topic: Mapping[str, str]) -> Arrival:
+    data, encoded = read(_sized(record.value))
+    if _is_envelope(data):
+        return _document(record, headers, data)
+    contract = _CONTRACTS.get(types_by_topic.get(record.position.topic, ""))
     if contract is None:
         raise _RefusedError(
             DeadReason.UNKNOWN_TYPE, "type_unknown", "no CloudEvents type, and none set for this topic"
         )
-    source, event_id = _identity_by_position(position)
-    return contract, source, event_id, None
+    source, event_id = _identity_by_position(record.position)
+    return _arrival(record, (contract, source, event_id, None), data, encoded, _traceparent(headers))
+
+
+def _is_envelope(value: object) -> TypeGuard[dict[str, object]]:
+    """Whether a value is a CloudEvent, though no header says so, as the first SDK for Python writes them."""
+    return isinstance(value, dict) and value.keys() >= _REQUIRED
 
 
 def _structured(record: RawRecord, headers: _Headers) -> Arrival:
@@ -190,6 +206,10 @@ def _structured(record: RawRecord, headers: _Headers) -> Arrival:
         raise _RefusedError(
             DeadReason.MALFORMED_ENVELOPE, "envelope_type", "a CloudEvent must be a JSON object"
         )
+    return _document(record, headers, document)
+
+
+def _document(record: RawRecord, headers: _Headers, document: Mapping[str, object]) -> Arrival:
     contract, source = _producer(
         _member("specversion", document), _member("type", document), _member("source", document)
     )
@@ -335,17 +355,21 @@ def _violation(error: ValidationError) -> _RefusedError:
     return _RefusedError(DeadReason.CONTRACT_VIOLATION, errors[0]["type"], "; ".join(shown))
 
 
-def _identity(
-    record: RawRecord, headers: _Headers, types_by_topic: Mapping[str, str]
-) -> tuple[str | None, str | None, str | None]:
-    """Source, id and type of a refused record: each where it can be read and used as a key, else None."""
-    if _is_structured(headers):
-        return _identity_of_document(record.value)
-    if _is_binary(headers):
-        source, event_id, type_name = (
-            _decoded(headers.get(name)) for name in ("ce_source", "ce_id", "ce_type")
+def _identity(record: RawRecord, headers: _Headers, types_by_topic: Mapping[str, str]) -> _Identity:
+    """What a refused record calls itself: each name where it can be read and used as a key, else None."""
+    if _is_binary(headers) and not _is_structured(headers):
+        return (
+            _decoded(headers.get("ce_source")),
+            _decoded(headers.get("ce_id")),
+            _decoded(headers.get("ce_type")),
         )
-        return source, event_id, type_name
+    document = _document_of(record.value)
+    if _is_structured(headers) or _is_envelope(document):
+        return (
+            _key_member("source", document),
+            _key_member("id", document),
+            _key_member("type", document),
+        )
     return *_identity_by_position(record.position), types_by_topic.get(record.position.topic)
 
 
@@ -353,18 +377,17 @@ def _identity_by_position(position: Position) -> tuple[str, str]:
     return f"kafka:{position.topic}", f"{position.partition}-{position.offset}"
 
 
-def _identity_of_document(value: bytes | None) -> tuple[str | None, str | None, str | None]:
+def _document_of(value: bytes | None) -> dict[str, object]:
     try:
         document, _ = read(_sized(value))
     except (JsonError, _RefusedError):
-        return None, None, None
-    if not isinstance(document, dict):
-        return None, None, None
-    source, event_id, type_name = (
-        text if isinstance(text, str) and _is_key(text) else None
-        for text in (document.get("source"), document.get("id"), document.get("type"))
-    )
-    return source, event_id, type_name
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _key_member(name: str, document: Mapping[str, object]) -> str | None:
+    text = document.get(name)
+    return text if isinstance(text, str) and _is_key(text) else None
 
 
 def _decoded(raw: bytes | None) -> str | None:
