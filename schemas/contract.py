@@ -40,8 +40,11 @@ T = TypeVar("T")
 Word = Annotated[T, Field(strict=False)]
 """A member of an enum, given as the text that is its value."""
 
+Array = Annotated[tuple[T, ...], Field(strict=False)]
+"""A JSON array of any length."""
+
 Listed = Annotated[tuple[T, ...], Field(strict=False, max_length=LINES_MAX)]
-"""A JSON array, of any length up to `LINES_MAX`."""
+"""A JSON array of any length up to `LINES_MAX`."""
 
 Lines = Annotated[tuple[T, ...], Field(strict=False, min_length=1, max_length=LINES_MAX)]
 """A JSON array of at least one entry."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AwareDatetime, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.contract import Contract, Id, Lines, Listed, Word
+from schemas.contract import Array, Contract, Id, Word
 from schemas.event_type import EventType
 from schemas.orders import Disposition
 from schemas.outcome import DeadReason, Outcome
@@ -52,7 +52,7 @@ class ShortLine(Contract):
     sku: Id | None
     wanted: SpelledQuantity
     available: SpelledQuantity
-    locations: Listed[AvailableAtLocation]
+    locations: Array[AvailableAtLocation]
 
 
 class LevelState(Contract):
@@ -108,7 +108,7 @@ class VariantResult(Answer):
     type: Literal["variant.created"]
     variant_id: Id
     managed: bool | None = None
-    inventory_items: Listed[VariantPart] = ()
+    inventory_items: Array[VariantPart] = ()
 
 
 class LocationResult(Answer):
@@ -134,7 +134,7 @@ class StockResult(Answer):
     variant_id: Id | None = None
     location_id: Id
     bucket: str
-    levels: Listed[LevelState] = ()
+    levels: Array[LevelState] = ()
 
 
 class CartLineResult(Contract):
@@ -154,9 +154,9 @@ class CartResult(Answer):
 
     type: Literal["cart.validated"]
     cart_id: Id
-    lines: Listed[CartLineResult] = ()
-    short_lines: Listed[ShortLine] = ()
-    unknown_variants: Listed[Id] = ()
+    lines: Array[CartLineResult] = ()
+    short_lines: Array[ShortLine] = ()
+    unknown_variants: Array[Id] = ()
 
 
 class OrderAnswer(Answer):
@@ -164,7 +164,7 @@ class OrderAnswer(Answer):
 
     order_id: Id
     order_revision: int | None = None
-    short_lines: Listed[ShortLine] = ()
+    short_lines: Array[ShortLine] = ()
 
 
 class PlacedLine(Contract):
@@ -174,15 +174,15 @@ class PlacedLine(Contract):
     variant_id: Id
     quantity: SpelledQuantity
     managed: bool
-    reservations: Listed[UnitsAtLocation] = ()
+    reservations: Array[UnitsAtLocation] = ()
 
 
 class OrderPlacedResult(OrderAnswer):
     """Answers order.placed."""
 
     type: Literal["order.placed"]
-    lines: Listed[PlacedLine] = ()
-    unknown_variants: Listed[Id] = ()
+    lines: Array[PlacedLine] = ()
+    unknown_variants: Array[Id] = ()
 
 
 class ShippedLine(Contract):
@@ -190,7 +190,7 @@ class ShippedLine(Contract):
 
     line_item_id: Id
     quantity: SpelledQuantity
-    shipments: Listed[UnitsAtLocation] = ()
+    shipments: Array[UnitsAtLocation] = ()
 
 
 class OrderFulfilledResult(OrderAnswer):
@@ -198,7 +198,7 @@ class OrderFulfilledResult(OrderAnswer):
 
     type: Literal["order.fulfilled"]
     fulfillment_id: Id
-    lines: Listed[ShippedLine] = ()
+    lines: Array[ShippedLine] = ()
 
 
 class RestockedLine(Contract):
@@ -207,7 +207,7 @@ class RestockedLine(Contract):
     line_item_id: Id
     quantity: SpelledQuantity
     disposition: Word[Disposition]
-    restocked: Listed[UnitsAtLocation] = ()
+    restocked: Array[UnitsAtLocation] = ()
 
 
 class OrderReturnedResult(OrderAnswer):
@@ -215,14 +215,14 @@ class OrderReturnedResult(OrderAnswer):
 
     type: Literal["order.returned"]
     return_id: Id
-    lines: Listed[RestockedLine] = ()
+    lines: Array[RestockedLine] = ()
 
 
 class ReservationMovedResult(OrderAnswer):
     """Answers reservation.moved."""
 
     type: Literal["reservation.moved"]
-    levels: Listed[LevelState] = ()
+    levels: Array[LevelState] = ()
 
 
 class DeadLetterResult(Answer):
@@ -261,7 +261,7 @@ class InsufficientStock(Contract):
     order_id: Id | None = None
     cart_id: Id | None = None
     sales_channel_id: Id | None = None
-    short_lines: Lines[ShortLine]
+    short_lines: Annotated[Array[ShortLine], Field(min_length=1)]
 
 
 class LevelChanged(LevelState):
@@ -303,7 +303,7 @@ class OversoldAlert(Alert):
 
     kind: Literal["oversold"]
     shortfall: SpelledQuantity
-    uncovered: Listed[UncoveredLine]
+    uncovered: Array[UncoveredLine]
     """Newest order first."""
 
 
