@@ -40,6 +40,9 @@ OUTCOME_NOS: dict[Outcome, int] = {
     Outcome.DEAD_LETTERED: 101,
 }
 
+NOT_FINAL_NO_MIN = 100
+"""From this number on, outcomes are not final (sql/migrations: event_final_is_answered)."""
+
 PARKED_NO = OUTCOME_NOS[Outcome.PARKED]
 DEAD_NO = OUTCOME_NOS[Outcome.DEAD_LETTERED]
 

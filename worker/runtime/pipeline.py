@@ -30,7 +30,14 @@ from worker.runtime.database import Failure, connection, failure_of
 from worker.runtime.decode import Arrival, Poison, RawRecord, decode
 from worker.runtime.load import RerunError
 from worker.runtime.parked import parked_rows
-from worker.runtime.process import Committed, CommitUnknownError, Processor, Progress, Work
+from worker.runtime.process import (
+    Committed,
+    CommitUnknownError,
+    Processor,
+    Progress,
+    Work,
+    in_turns,
+)
 from worker.runtime.relay import Relay
 
 if TYPE_CHECKING:
@@ -140,25 +147,28 @@ class Pipeline:
             return self._decoded.popleft()
         try:
             async with asyncio.timeout(self._settings.sweep_interval_s):
-                return self._decode(await self._waiting.get())
+                batch = await self._waiting.get()
         except TimeoutError:
             return None
+        return await self._decode(batch)
 
-    def _decode_ahead(self) -> None:
+    async def _decode_ahead(self) -> None:
         """Decode the batch that waits, if one does: called while the database is writing."""
         if not self._decoded and not self._waiting.empty():
-            self._decoded.append(self._decode(self._waiting.get_nowait()))
+            self._decoded.append(await self._decode(self._waiting.get_nowait()))
 
-    def _decode(self, batch: Batch) -> Decoded:
+    async def _decode(self, batch: Batch) -> Decoded:
         arrivals: list[Arrival] = []
         poisons: list[Poison] = []
         types_by_topic = self._types_by_topic
-        for record in self._in_rank_order(batch.records):
-            result = decode(record, types_by_topic)
-            if isinstance(result, Arrival):
-                arrivals.append(result)
-            else:
-                poisons.append(result)
+        for records in in_turns(self._in_rank_order(batch.records)):
+            for record in records:
+                result = decode(record, types_by_topic)
+                if isinstance(result, Arrival):
+                    arrivals.append(result)
+                else:
+                    poisons.append(result)
+            await asyncio.sleep(0)
         return Decoded(batch, arrivals, poisons)
 
     def _in_rank_order(self, records: list[RawRecord]) -> list[RawRecord]:

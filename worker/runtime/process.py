@@ -7,10 +7,10 @@ fails; nothing here retries.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import asyncpg
 from asyncpg.transaction import Transaction
@@ -27,15 +27,7 @@ from worker.runtime.decode import Arrival, Poison, RawRecord
 from worker.runtime.load import Loaded, Loader
 from worker.runtime.parked import ParkedRow
 from worker.runtime.records import OutRecord, pack, unpack
-from worker.runtime.write import (
-    WRITE_BATCH,
-    EventKey,
-    Judged,
-    Origin,
-    write_after,
-    write_before,
-    write_withdrawn,
-)
+from worker.runtime.write import EventKey, Judged, Origin, write, write_withdrawn
 
 if TYPE_CHECKING:
     from worker.runtime.database import Connection
@@ -45,6 +37,14 @@ INBOX_READ = sql.query("inbox_read")
 BATCHES_READ = sql.query("batches_read")
 BATCH_INSERT, BATCH_NUMBER = sql.query("batch_insert"), sql.query("batch_number")
 DEAD_LETTERS_READ, DEAD_LETTERS_INSERT = sql.query("dead_letters_read"), sql.query("dead_letters_insert")
+
+
+T = TypeVar("T")
+
+Meanwhile = Callable[[], Awaitable[None]]
+"""Work that the caller wants done while the database is busy; it gives way to the event loop in turns."""
+
+TURN_LENGTH = 100
 
 
 class Progress(NamedTuple):
@@ -131,7 +131,7 @@ class Processor:
         self.interned = interned
         self.writer = writer
 
-    async def process(self, connection: "Connection", work: Work, meanwhile: Callable[[], None]) -> Committed:
+    async def process(self, connection: "Connection", work: Work, meanwhile: Meanwhile) -> Committed:
         """Judge the work and commit it; `meanwhile` is called once while the database is writing.
 
         Raises RerunError (nothing is written; run the same work again), CommitUnknownError, and whatever
@@ -165,16 +165,14 @@ class Processor:
         if not topics <= interned.topic_nos.keys():
             await interned.know_topics(connection, topics)
 
-    async def _write_all(
-        self, connection: "Connection", work: Work, meanwhile: Callable[[], None]
-    ) -> Committed:
+    async def _write_all(self, connection: "Connection", work: Work, meanwhile: Meanwhile) -> Committed:
         sorted_out = await self._read_inbox(connection, work)
         if sorted_out.events:
             judged = await self._judge(connection, sorted_out)
             return await self._write_judged(connection, work, sorted_out, judged, meanwhile)
         number = await connection.fetchrow(BATCH_NUMBER)
         assert number is not None  # a select without from always gives a row
-        meanwhile()
+        await meanwhile()
         batch_id, now = number["batch_id"], number["now"]
         records = await self._side_letters(connection, sorted_out, [], batch_id, now)
         await self._write_outbox(connection, work, batch_id, now, records)
@@ -274,20 +272,16 @@ class Processor:
         work: Work,
         sorted_out: Sorted,
         judged: Judged,
-        meanwhile: Callable[[], None],
+        meanwhile: Meanwhile,
     ) -> Committed:
         """Write the decision; while the server works, encode the answers and let the caller use the time."""
         decision, loaded = judged.decision, judged.loaded
-        arguments = await write_before(connection, judged, self.interned)
-        writing = asyncio.ensure_future(connection.fetchrow(WRITE_BATCH, *arguments))
+        writing = asyncio.ensure_future(write(connection, judged, self.interned))
         try:
-            await _sent()
-            records = self._records(sorted_out, judged)
-            meanwhile()
+            records = await self._records(sorted_out, judged)
+            await meanwhile()
         finally:
-            written = await writing
-        assert written is not None  # a function with out parameters always gives a row
-        await write_after(connection, judged, written, self.interned)
+            await writing
         records = await self._side_letters(connection, sorted_out, records, loaded.batch_id, loaded.now)
         await self._write_outbox(connection, work, loaded.batch_id, loaded.now, records)
         return Committed(
@@ -301,13 +295,18 @@ class Processor:
             _look_again(decision),
         )
 
-    def _records(self, sorted_out: Sorted, judged: Judged) -> list[OutRecord]:
+    async def _records(self, sorted_out: Sorted, judged: Judged) -> list[OutRecord]:
         """Everything the decision tells: results first, so that their index is the answer's place."""
         decision, now = judged.decision, judged.loaded.now
         told = [v for v, place in zip(decision.verdicts, judged.places, strict=True) if place is not None]
-        records = self.writer.answers(told, sorted_out.traceparents, now)
+        records: list[OutRecord] = []
+        for some in in_turns(told):
+            records += self.writer.answers(some, sorted_out.traceparents, now)
+            await asyncio.sleep(0)
         records += self.writer.side_records(told, sorted_out.traceparents, now)
-        records += self.writer.level_records(decision.levels_changed, now)
+        for levels in in_turns(list(decision.levels_changed)):
+            records += self.writer.level_records(levels, now)
+            await asyncio.sleep(0)
         sorted_out.dead += [
             _refused_by_rules(verdict, judged.origins)
             for verdict in told
@@ -389,10 +388,10 @@ class Processor:
         )
 
 
-async def _sent() -> None:
-    """Give the event loop the two turns it takes to put a statement on the wire."""
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+def in_turns(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Parts of long work, small enough that what the server answers meanwhile is picked up between them."""
+    for start in range(0, len(values), TURN_LENGTH):
+        yield values[start : start + TURN_LENGTH]
 
 
 async def _roll_back(connection: "Connection", transaction: Transaction) -> None:

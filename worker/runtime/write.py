@@ -1,7 +1,7 @@
 """Write what was decided: rows in sets, the inbox keys last.
 
-Most batches are new orders, written by one call (functions/write_batch.sql). What else a decision may hold
-has a statement each, asked for only when there is something to write.
+New rows go in by binary COPY, which costs asyncpg a fraction of array parameters and the server less log;
+what changes rows has a statement each, asked for only when there is something to write (ADR 0009).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,14 @@ from schemas.outcome import Outcome
 from worker.domain.decision import Decision, Verdict
 from worker.domain.model import Level, Line, Order, Recipe, Reservation, Snapshot
 from worker.runtime.catalogue import guard_columns, json_rows
-from worker.runtime.codes import DEAD_NO, OUTCOME_NOS, PLACES_PER_BATCH, STRATEGY_NOS, TYPE_NOS
+from worker.runtime.codes import (
+    DEAD_NO,
+    NOT_FINAL_NO_MIN,
+    OUTCOME_NOS,
+    PLACES_PER_BATCH,
+    STRATEGY_NOS,
+    TYPE_NOS,
+)
 from worker.runtime.load import Loaded, OrderHead, RerunError
 from worker.runtime.parked import pack_headers
 
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
     from worker.runtime.interned import Interned
     from worker.runtime.parked import ParkedRow
 
-WRITE_BATCH = sql.query("write_batch")
+LEVELS_UPDATE = sql.query("levels_update")
 LEVELS_INSERT, LEVELS_CONFIGURE = sql.query("levels_insert"), sql.query("levels_configure")
 SET_GUARDS_PUT = sql.query("set_guards_put")
 ORDERS_UPDATE = sql.query("orders_update")
@@ -70,96 +77,101 @@ class Judged:
     """Per verdict: the index of its result record in the batch's frames; None where it is told nothing."""
 
 
-async def write_before(connection: "Connection", judged: Judged, interned: "Interned") -> list[Any]:
-    """Write what comes before the common call, and give that call's arguments."""
-    decision = judged.decision
-    recipe_nos = await _write_catalogue(connection, decision)
-    await _make_levels(connection, decision, judged.snapshot.levels)
-    await _write_orders(connection, judged)
-    return _write_arguments(judged, recipe_nos, interned)
-
-
-async def write_after(
-    connection: "Connection", judged: Judged, written: asyncpg.Record, interned: "Interned"
-) -> None:
-    """Check the common call's counts and write the inbox rows that existed before, and what parks.
+async def write(connection: "Connection", judged: Judged, interned: "Interned") -> None:
+    """Write the decision inside the caller's transaction.
 
     Raises RerunError where another worker answered or released one of the events first.
     """
-    verdicts = judged.decision.verdicts
-    fresh = sum(1 for v in verdicts if not v.superseded and not _origin(judged, v).in_inbox)
-    if written["events_inserted"] != fresh:
-        message = "another worker took one of the events first"
-        raise RerunError(message)
+    decision = judged.decision
+    recipe_nos = await _write_catalogue(connection, decision)
+    await _make_levels(connection, decision, judged.snapshot.levels)
+    await _write_levels(connection, judged)
+    await _write_orders(connection, judged, recipe_nos)
+    await _write_inbox(connection, judged, interned)
     await _settle(connection, judged, interned)
     await _park(connection, judged, interned)
 
 
-# ── The common call ───────────────────────────────────────────────────────────────────────────────────
+# ── Levels and ledger ─────────────────────────────────────────────────────────────────────────────────
+
+MOVEMENT_COLUMNS = ("level_no", "version", "event_seq", "bucket", "delta", "order_no", "line_no")
 
 
-def _write_arguments(judged: Judged, recipe_nos: Mapping[int, int], interned: "Interned") -> list[Any]:
-    decision, loaded = judged.decision, judged.loaded
+async def _write_levels(connection: "Connection", judged: Judged) -> None:
+    """The states that levels end in, and every movement on the way."""
+    decision = judged.decision
+    if not decision.levels_changed:
+        return
     levels = [
         (v.level_no, v.stocked, v.reserved, v.incoming, v.damaged, v.quarantined, v.shortfall, v.version)
         for v in decision.levels_changed
     ]
-    lines = []
-    held = []
-    for order, line in decision.lines_new:
-        recipe = line.recipe
-        if recipe is None:
-            recipe_no = None
-        else:
-            recipe_no = recipe.recipe_no if recipe.recipe_no is not None else recipe_nos[id(recipe)]
-        lines.append(
-            (order.order_no, line.line_no, line.line_item_id, line.variant_no, recipe_no, line.quantity_micro)
-        )
-        held += [
-            (order.order_no, line.line_no, reservation.level.level_no, reservation.quantity)
-            for reservation in line.reservations
-            if reservation.quantity
-        ]
+    await _counted(connection, LEVELS_UPDATE, levels, 8)
+    first_place = judged.loaded.batch_id * PLACES_PER_BATCH
     order_nos = [None if v.order is None else v.order.order_no for v in decision.verdicts]
-    moves = [
-        (m.level.level_no, m.version, m.verdict_no, m.bucket, m.delta, order_nos[m.verdict_no], m.line_no)
-        for m in decision.movements
+    movements = [
+        (level.level_no, version, first_place + verdict_no, bucket, delta, order_nos[verdict_no], line_no)
+        for level, version, bucket, delta, verdict_no, line_no in decision.movements
     ]
-    return [
-        loaded.batch_id,
-        loaded.now,
-        *_columns(levels, 8),
-        *_columns(lines, 6),
-        *_columns(held, 4),
-        *_columns(moves, 7),
-        *_columns(_event_rows(judged, interned), 11),
-    ]
+    await connection.copy_records_to_table("movement", records=movements, columns=MOVEMENT_COLUMNS)
+
+
+# ── Inbox ─────────────────────────────────────────────────────────────────────────────────────────────
+
+EVENT_COLUMNS = (
+    "event_id",
+    "source_no",
+    "seq",
+    "body_hash",
+    "type",
+    "outcome",
+    "answer",
+    "order_no",
+    "topic_no",
+    "partition",
+    "record_offset",
+    "at",
+)
+
+
+async def _write_inbox(connection: "Connection", judged: Judged, interned: "Interned") -> None:
+    """Rows of events that have none yet, sorted by key: the last locks that batches meet at."""
+    rows = _event_rows(judged, interned)
+    if not rows:
+        return
+    try:
+        await connection.copy_records_to_table("event", records=rows, columns=EVENT_COLUMNS)
+    except asyncpg.UniqueViolationError as error:
+        message = "another worker took one of the events first"
+        raise RerunError(message) from error
 
 
 def _event_rows(judged: Judged, interned: "Interned") -> list[Row]:
-    """Inbox rows of events that have none yet, sorted by key: the last locks of the batch."""
-    rows = []
+    rows: list[Row] = []
     source_nos, topic_nos = interned.source_nos, interned.topic_nos
-    for at, verdict in enumerate(judged.decision.verdicts):
+    at, first_place = judged.loaded.now, judged.loaded.batch_id * PLACES_PER_BATCH
+    origins, places = judged.origins, judged.places
+    for verdict_no, verdict in enumerate(judged.decision.verdicts):
         event = verdict.event
-        origin = judged.origins[event.source, event.event_id]
+        origin = origins[event.source, event.event_id]
         if origin.in_inbox or verdict.superseded:
             continue
         topic, partition, offset = origin.record.position
-        outcome_no = OUTCOME_NOS[verdict.outcome]
+        outcome_no, place = OUTCOME_NOS[verdict.outcome], places[verdict_no]
         rows.append(
             (
                 event.event_id,
                 source_nos[event.source],
-                at,
+                first_place + verdict_no,
                 event.body_hash,
                 TYPE_NOS[event.type],
                 outcome_no,
-                judged.places[at] if outcome_no < 100 else None,
+                first_place + place if place is not None and outcome_no < NOT_FINAL_NO_MIN else None,
                 None if verdict.order is None else verdict.order.order_no,
                 topic_nos[topic],
                 partition,
                 offset,
+                at,
             )
         )
     rows.sort(key=_inbox_key)
@@ -291,8 +303,14 @@ async def _make_levels(
 # ── Orders ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _write_orders(connection: "Connection", judged: Judged) -> None:
+LINE_COLUMNS = ("order_no", "line_no", "line_item_id", "variant_no", "recipe_no", "quantity_micro")
+RESERVATION_COLUMNS = ("order_no", "line_no", "level_no", "quantity")
+
+
+async def _write_orders(connection: "Connection", judged: Judged, recipe_nos: Mapping[int, int]) -> None:
     decision, loaded = judged.decision, judged.loaded
+    if decision.lines_new:
+        await _write_lines(connection, decision, recipe_nos)
     changed = [head for order in decision.orders_touched if (head := _head_to_write(order, loaded))]
     if changed:
         await connection.execute(ORDERS_UPDATE, *_columns(changed, 6))
@@ -306,6 +324,22 @@ async def _write_orders(connection: "Connection", judged: Judged) -> None:
         await _write_fulfillments(connection, judged)
     if decision.returns_new:
         await _write_returns(connection, judged)
+
+
+async def _write_lines(connection: "Connection", decision: Decision, recipe_nos: Mapping[int, int]) -> None:
+    """Lines of new placements, with what they reserve."""
+    lines: list[Row] = []
+    held: list[Row] = []
+    for order, line in decision.lines_new:
+        order_no, line_no, recipe = order.order_no, line.line_no, line.recipe
+        recipe_no = None if recipe is None else recipe.recipe_no or recipe_nos[id(recipe)]
+        lines.append((order_no, line_no, line.line_item_id, line.variant_no, recipe_no, line.quantity_micro))
+        for reservation in line.reservations:
+            if reservation.quantity:
+                held.append((order_no, line_no, reservation.level.level_no, reservation.quantity))  # noqa: PERF401  # one pass
+    await connection.copy_records_to_table("order_line", records=lines, columns=LINE_COLUMNS)
+    if held:
+        await connection.copy_records_to_table("reservation", records=held, columns=RESERVATION_COLUMNS)
 
 
 def _head_to_write(order: Order, loaded: Loaded) -> Row | None:
@@ -412,7 +446,7 @@ async def _settle(connection: "Connection", judged: Judged, interned: "Interned"
 def _settlement(judged: Judged, at: int, origin: Origin, interned: "Interned") -> Row:
     first_place = judged.loaded.batch_id * PLACES_PER_BATCH
     outcome_no, place = OUTCOME_NOS[judged.decision.verdicts[at].outcome], judged.places[at]
-    answer = None if place is None or outcome_no >= 100 else first_place + place
+    answer = None if place is None or outcome_no >= NOT_FINAL_NO_MIN else first_place + place
     topic, partition, offset = origin.record.position
     return first_place + at, outcome_no, answer, interned.topic_nos[topic], partition, offset
 
@@ -473,7 +507,7 @@ async def _counted(
     """Run a guarded statement. Raises RerunError unless it found every row it was given."""
     status = await connection.execute(statement, *_columns(rows, width), *more)
     if int(status.rpartition(" ")[2]) != len(rows):
-        message = "another worker settled one of the parked events first"
+        message = "another worker changed one of the rows first"
         raise RerunError(message)
 
 

@@ -1,6 +1,0 @@
--- Write what a batch of orders changes: see functions/write_batch.sql for what each is.
--- Parameters: as there. Locks: as there.
-select * from write_batch_v1(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-    $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38
-)
