@@ -35,6 +35,8 @@ class DeadLetter:
     source: str | None
     event_id: str | None
     type: str | None
+    event: Event | None = None
+    """Set where the event was well formed and the database refused it: the inbox then keeps it as dead."""
 
     @classmethod
     def of_poison(cls, poison: Poison) -> "DeadLetter":

@@ -4,6 +4,7 @@ The only module that reads the clock, draws random numbers and knows everybody.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+GARBAGE_THRESHOLD = 200_000
+"""Objects made and not freed before the youngest are looked through: a few batches' worth."""
 
 PROGRESS_READ = sql.query("progress_read")
 
@@ -119,6 +123,7 @@ class Worker:
         try:
             await _until_deadline(intake.start, settings.start_deadline_s)
             log.info("worker %s reads %d topics", self.name, len(topics))
+            _collect_garbage_rarely()
             loops += [
                 asyncio.ensure_future(intake.run_until_stopped()),
                 asyncio.ensure_future(watchdog.run(intake)),
@@ -246,6 +251,13 @@ async def _close(pool: "Pool", deadline_s: float) -> None:
             await pool.close()
     except TimeoutError:
         pool.terminate()
+
+
+def _collect_garbage_rarely() -> None:
+    """A batch's objects die with it and hold no cycles: looking through them costs a third of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
 
 
 def _backoff() -> Backoff:

@@ -16,6 +16,9 @@ SOURCE_INTERN, SOURCE_READ, SOURCE_NAMES = (
 TOPIC_INTERN, TOPIC_READ = sql.query("topic_intern"), sql.query("topic_read")
 
 
+SOURCES_MAX = 100_000
+
+
 class Interned:
     """Numbers of the sources and topics this process has met. Rows are never changed or removed."""
 
@@ -27,10 +30,17 @@ class Interned:
 
     async def know_sources(self, connection: "Connection", sources: Iterable[str]) -> None:
         """Have a number for each of these sources. Outside a transaction: new ones count at once, for all."""
+        self._bound()
         new = sorted({source for source in sources if source not in self.source_nos})
         if new:
             await connection.execute(SOURCE_INTERN, new)
             self._keep_sources(await connection.fetch(SOURCE_READ, new))
+
+    def _bound(self) -> None:
+        """Start afresh where somebody uses ever new sources: bounds the memory."""
+        if len(self.source_nos) > SOURCES_MAX:
+            self.source_nos.clear()
+            self.sources.clear()
 
     async def know_source_nos(self, connection: "Connection", numbers: Iterable[int]) -> None:
         """Have the source of each of these numbers, which were read from the database."""

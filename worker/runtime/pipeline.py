@@ -387,6 +387,7 @@ def _as_dead(work: Work, error: _PoisonError) -> Work:
         event.source,
         event.event_id,
         event.type,
+        event,
     )
     return replace(work, arrivals=[], dead=[*work.dead, letter])
 

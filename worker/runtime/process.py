@@ -27,7 +27,7 @@ from worker.runtime.decode import Arrival, Poison, RawRecord
 from worker.runtime.load import Loaded, Loader
 from worker.runtime.parked import ParkedRow
 from worker.runtime.records import OutRecord, pack, unpack
-from worker.runtime.write import EventKey, Judged, Origin, write, write_withdrawn
+from worker.runtime.write import EventKey, Judged, Origin, write, write_dead, write_withdrawn
 
 if TYPE_CHECKING:
     from worker.runtime.database import Connection
@@ -156,6 +156,8 @@ class Processor:
     async def _intern(self, connection: "Connection", work: Work) -> None:
         interned = self.interned
         sources = {arrival.event.source for arrival in work.arrivals}
+        sources.update(letter.event.source for letter in work.dead if letter.event is not None)
+        sources.update(row.source for row in work.redriven)
         if not sources <= interned.source_nos.keys():
             await interned.know_sources(connection, sources)
         topics = {row.topic for row in work.progress}
@@ -361,6 +363,13 @@ class Processor:
             [first_place + at for at in range(len(dead))],
             now,
         )
+        refused = [
+            (letter.event, letter.record, first_place + at)
+            for at, letter in enumerate(dead)
+            if letter.event is not None
+        ]
+        if refused:
+            await write_dead(connection, refused, now, self.interned)
         if sorted_out.withdrawn:
             at = {letter.record.position: first_place + i for i, letter in enumerate(dead)}
             places = [at[row.decoded.record.position] for row in sorted_out.withdrawn]

@@ -14,6 +14,7 @@ import asyncpg
 import sql
 from schemas.outcome import Outcome
 from worker.domain.decision import Decision, Verdict
+from worker.domain.event import Event
 from worker.domain.model import Level, Line, Order, Recipe, Reservation, Snapshot
 from worker.runtime.catalogue import guard_columns, json_rows
 from worker.runtime.codes import (
@@ -48,7 +49,7 @@ CATALOGUE_BUMP = sql.query("catalogue_bump")
 ITEMS_PUT, VARIANTS_PUT = sql.query("items_put"), sql.query("variants_put")
 RECIPES_INSERT, RECIPE_PARTS_INSERT = sql.query("recipes_insert"), sql.query("recipe_parts_insert")
 LOCATIONS_PUT, CHANNELS_PUT = sql.query("locations_put"), sql.query("sales_channels_put")
-INBOX_SETTLE = sql.query("inbox_settle")
+INBOX_SETTLE, INBOX_DEAD_INSERT = sql.query("inbox_settle"), sql.query("inbox_dead_insert")
 PARKED_INSERT, PARKED_DELETE = sql.query("parked_insert"), sql.query("parked_delete")
 PARKED_WAIT_UPDATE = sql.query("parked_wait_update")
 
@@ -449,6 +450,32 @@ def _settlement(judged: Judged, at: int, origin: Origin, interned: "Interned") -
     answer = None if place is None or outcome_no >= NOT_FINAL_NO_MIN else first_place + place
     topic, partition, offset = origin.record.position
     return first_place + at, outcome_no, answer, interned.topic_nos[topic], partition, offset
+
+
+async def write_dead(
+    connection: "Connection",
+    events: Sequence[tuple[Event, "RawRecord", int]],
+    now: datetime,
+    interned: "Interned",
+) -> None:
+    """Inbox rows of events that the database refused, with the places of their dead letters."""
+    rows: list[Row] = []
+    for event, record, place in events:
+        topic, partition, offset = record.position
+        rows.append(
+            (
+                event.event_id,
+                interned.source_nos[event.source],
+                place,
+                event.body_hash,
+                TYPE_NOS[event.type],
+                interned.topic_nos[topic],
+                partition,
+                offset,
+            )
+        )
+    ids, sources, places, hashes, types, *positions = _columns(rows, 8)
+    await connection.execute(INBOX_DEAD_INSERT, ids, sources, places, hashes, types, DEAD_NO, *positions, now)
 
 
 async def write_withdrawn(
