@@ -7,7 +7,7 @@ from schemas.outcome import DeadReason, Outcome
 from worker.domain.answer import shortages_json
 from worker.domain.availability import Shortage
 from worker.domain.decision import Json, Verdict
-from worker.domain.event import Event
+from worker.domain.event import Event, is_other_body
 from worker.domain.model import Order, Snapshot, WaitsFor
 
 
@@ -63,7 +63,7 @@ def applied_before(event: Event, body_hash: bytes | None, what: str) -> Refusal:
 
     `body_hash` is that of the applied event, `what` names its subject for people.
     """
-    if body_hash == event.body_hash:
+    if not is_other_body(body_hash, event):
         return Refusal(Outcome.ALREADY_APPLIED, f"{what} was applied before")
     return Refusal(Outcome.CONFLICT, f"{what} was applied before with other data")
 

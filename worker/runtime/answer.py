@@ -80,6 +80,8 @@ class AnswerWriter:
                 "final": outcome.is_final,
             }
             value |= verdict.answer
+            if verdict.reason is not None:
+                value["reason"] = verdict.reason
             if verdict.waits_for is not None and verdict.until is not None:
                 kind, key = verdict.waits_for
                 value["waits_for"] = {"kind": kind.name.lower(), "key": key}

@@ -5,12 +5,12 @@ The database's catalogue version is read under the item locks of every batch (fu
 it stands, everything here is what the database says.
 """
 
-import json
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 import sql
 from worker.domain.model import Catalogue, Channel, Guard, Item, Location, Part, Recipe, Variant
+from worker.runtime.exact_json import canonical
 
 if TYPE_CHECKING:
     import asyncpg
@@ -140,7 +140,7 @@ def guard_columns(guard: Guard) -> dict[str, object]:
 
 def json_rows(rows: list[dict[str, object]]) -> str:
     """Rows as the JSON parameter of a catalogue statement."""
-    return json.dumps(rows, default=str)
+    return canonical(rows).decode()
 
 
 def _names_any(recipe: Recipe | None, item_nos: set[int]) -> bool:

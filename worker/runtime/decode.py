@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas import INPUTS, EventData, EventType
 from schemas.contract import ID_LENGTH_MAX
 from schemas.outcome import DeadReason
-from worker.domain.event import Event
+from worker.domain.event import HASH_VERSION, Event
 from worker.runtime.exact_json import JsonError, canonical, read
 
 VALUE_BYTES_MAX = 1 << 20
@@ -30,6 +30,8 @@ ERROR_MESSAGE_LENGTH_MAX = 512
 ERRORS_SHOWN_MAX = 5
 BODY_HASH_BYTES = 16
 PRODUCERS_REMEMBERED_MAX = 1024
+
+_HASH_START = bytes([HASH_VERSION])
 
 SPEC_VERSION = "1.0"
 _STRUCTURED = b"application/cloudevents"
@@ -341,7 +343,7 @@ def _arrival(
         checked = contract.validate(data)
     except ValidationError as error:
         raise _violation(error) from None
-    body_hash = sha256(contract.hash_start + encoded).digest()[:BODY_HASH_BYTES]
+    body_hash = _HASH_START + sha256(contract.hash_start + encoded).digest()[: BODY_HASH_BYTES - 1]
     return Arrival(Event(source, event_id, contract.type, time, checked, body_hash), record, traceparent)
 
 

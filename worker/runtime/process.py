@@ -19,7 +19,7 @@ import sql
 from schemas.outcome import DeadReason, Outcome
 from worker.domain.decide import decide
 from worker.domain.decision import Decision, Lacking, Verdict
-from worker.domain.event import Event
+from worker.domain.event import Event, is_other_body
 from worker.domain.model import ParkedEvent, Snapshot, WaitKind, WaitsFor
 from worker.runtime.answer import AnswerWriter, DeadLetter
 from worker.runtime.codes import DEAD_NO, PARKED_NO, PLACES_PER_BATCH
@@ -210,7 +210,7 @@ class Processor:
         if row["outcome"] == DEAD_NO:
             if not same_place:
                 _take(result, arrival, Origin(arrival.record, in_inbox=True, parked=False))
-        elif row["body_hash"] != event.body_hash:
+        elif is_other_body(row["body_hash"], event):
             result.dead.append(_id_reuse(arrival))
         elif row["outcome"] != PARKED_NO and not same_place:
             result.again.append(row["answer"])
