@@ -1,0 +1,1 @@
+"""Stand-ins for the official images where none can be pulled: same ports, environment and data folders."""
