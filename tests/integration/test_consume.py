@@ -327,6 +327,26 @@ async def test_control_records_and_aborted_ones_are_no_loss_and_no_lag(
     assert collector.intake.offsets_lost == 0
 
 
+async def test_a_group_task_that_died_is_seen_and_does_not_keep_a_stop_from_ending(
+    kafka_server: Kafka, unique_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await make_topic(kafka_server.bootstrap, unique_name)
+
+    async def dies(*_: object) -> None:
+        raise LookupError("a bug in the client")
+
+    async with running(Collector(settings(kafka_server, topic))) as collector:
+        assert not collector.intake.is_group_task_dead()
+        consumer = collector.intake._consumer
+        assert consumer is not None
+        coordinator = consumer._coordinator
+        monkeypatch.setattr(coordinator, "ensure_active_group", dies)
+        coordinator.request_rejoin()
+        async with asyncio.timeout(DEADLINE_S):
+            await asyncio.wait({coordinator._coordination_task})
+        assert collector.intake.is_group_task_dead()
+
+
 @pytest.mark.slow
 async def test_records_that_the_client_loses_by_an_error_are_read_again(
     kafka_server: Kafka, unique_name: str, monkeypatch: pytest.MonkeyPatch

@@ -141,6 +141,20 @@ async def test_a_gap_that_the_client_made_is_closed_by_reading_again(client: Cli
     assert gaps == []
 
 
+async def test_a_topic_made_anew_is_read_and_committed_from_its_beginning(client: Client) -> None:
+    held = await positioned(client, A)
+    held.take(client.fetched(A, 3, 500))
+    held.want_committed({A: 501})
+    await held.commit(1.0)
+
+    batch, gaps = held.take(client.fetched(A, 0, 4))
+    held.want_committed(batch.next_offsets)
+    await held.commit(1.0)
+
+    assert ([record.position.offset for record in batch.records], gaps) == ([0, 1, 2, 3, 4], [])
+    assert client.commits == [{A: 501}, {A: 5}]
+
+
 async def test_only_what_is_held_and_done_is_committed_and_never_a_step_back(client: Client) -> None:
     held = await positioned(client, A)
     held.want_committed({A: 8, B: 8})

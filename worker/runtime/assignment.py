@@ -156,6 +156,11 @@ class Assignment:
                     self._consumer.seek(partition, track.next_offset)
                     continue
                 gaps.append(gap)
+            elif run[0].offset < track.next_offset:
+                log.warning(
+                    "%s: offsets begin anew at %d; was the topic made anew?", partition, run[0].offset
+                )
+                track.done = track.committed = run[0].offset
             track.suspect = None
             # The position is also past control records and such, so that the lag of a read partition is 0.
             track.next_offset = batch.next_offsets[partition] = position or last + 1

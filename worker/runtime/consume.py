@@ -191,7 +191,7 @@ class Intake:
             parser=_envelope,
             decoder=_raw_records,
             graceful_timeout=GRACE_S,
-            logger=log,
+            logger=_faststream_log(),
             log_level=logging.DEBUG,
         )
         subscriber = broker.subscriber(
@@ -231,6 +231,8 @@ class Intake:
                 await self._broker.stop()
         except TimeoutError:
             log.warning("left the consumer group without a word: Kafka did not answer")
+        except ExceptionGroup as errors:
+            log.warning("left the consumer group without a word: %r", errors.exceptions[0])
         self._broker = self._subscriber = None
 
     def _fail(self, error: BaseException) -> None:
@@ -366,6 +368,13 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         self._assigned(assigned)
+
+
+def _faststream_log() -> logging.Logger:
+    """FastStream's log, without its advice to make sure of the topics: `start` says when one is missing."""
+    logger = logging.getLogger(f"{__name__}.faststream")
+    logger.filters = [lambda entry: not entry.getMessage().startswith("Auto create topics is disabled")]
+    return logger
 
 
 async def _envelope(records: tuple[ConsumerRecord, ...]) -> KafkaMessage:

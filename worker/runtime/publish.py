@@ -125,7 +125,7 @@ class Publisher:
     async def _publish(self, records: Sequence[OutRecord]) -> list[Refused]:
         refused = [self._too_large(record) for record in records if not self._fits(record)]
         fitting = [record for record in records if self._fits(record)] if refused else records
-        lots = await self._lots(fitting)
+        lots = await self._lots(fitting) if fitting else []
         while lots:
             lots, refused_now = _judged(await self._sent(lots))
             refused += refused_now
