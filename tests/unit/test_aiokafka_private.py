@@ -6,7 +6,7 @@ from worker.runtime.aiokafka_private import (
     InvalidRecordError,
     abandon_producer,
     fetch_position,
-    is_group_task_dead,
+    group_failure,
     is_rejoin_pending,
 )
 
@@ -25,7 +25,7 @@ async def test_the_position_is_there_as_soon_as_it_is_known() -> None:
     consumer._subscription.subscription.assignment.state_value(A).seek(7)
     assert fetch_position(consumer, A) == 7
     assert fetch_position(consumer, TopicPartition("t", 1)) is None
-    assert not is_group_task_dead(consumer)
+    assert group_failure(consumer) is None
     assert not is_rejoin_pending(consumer)
     await consumer.stop()
 

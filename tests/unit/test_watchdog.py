@@ -17,7 +17,7 @@ LIMITS = WatchdogSettings(stuck_s_max=60.0, rejoin_s_max=30.0)
 class Intake:
     lags: dict[TopicPartition, PartitionLag] = field(default_factory=dict)
     waiting: bool = False
-    dead: bool = False
+    failure: Exception | None = None
     rejoining: bool = False
 
     def lag(self) -> dict[TopicPartition, PartitionLag]:
@@ -26,8 +26,8 @@ class Intake:
     def is_waiting(self) -> bool:
         return self.waiting
 
-    def is_group_task_dead(self) -> bool:
-        return self.dead
+    def group_failure(self) -> Exception | None:
+        return self.failure
 
     def is_rejoin_pending(self) -> bool:
         return self.rejoining
@@ -55,8 +55,8 @@ def watchdog(clock: Clock) -> Watchdog:
 
 
 def test_a_dead_group_task_ends_the_worker_at_once(watchdog: Watchdog) -> None:
-    with pytest.raises(Fatal, match="group task"):
-        watchdog.check(Intake(dead=True))
+    with pytest.raises(Fatal, match="has ended: LookupError"):
+        watchdog.check(Intake(failure=LookupError()))
 
 
 def test_a_partition_with_records_that_stays_ends_the_worker(watchdog: Watchdog, clock: Clock) -> None:
@@ -161,9 +161,9 @@ async def test_the_watch_goes_on_until_something_stands_still(clock: Clock) -> N
     class Dying(Intake):
         checks = 0
 
-        def is_group_task_dead(self) -> bool:
+        def group_failure(self) -> Exception | None:
             self.checks += 1
-            return self.checks == 3
+            return LookupError() if self.checks == 3 else None
 
     with pytest.raises(Fatal):
         await watchdog.run(Dying())

@@ -23,10 +23,16 @@ class InvalidRecordError(errors.BrokerResponseError):  # type: ignore[misc]
 errors.kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
 
 
-def is_group_task_dead(consumer: AIOKafkaConsumer) -> bool:
-    """Tells whether the task that keeps the membership has ended: nothing will ever be assigned again."""
+def group_failure(consumer: AIOKafkaConsumer) -> BaseException | None:
+    """Gives why the task that keeps the membership has ended, if it has: nothing will ever be assigned again.
+
+    `getmany` raises it too, but FastStream logs that and tries again for ever.
+    """
     coordinator = consumer._coordinator
-    return coordinator is not None and coordinator._coordination_task.done()
+    if coordinator is None or not coordinator._coordination_task.done():
+        return None
+    failure: BaseException | None = coordinator._coordination_task.exception()
+    return failure or errors.ConsumerStoppedError()
 
 
 def is_rejoin_pending(consumer: AIOKafkaConsumer) -> bool:

@@ -19,7 +19,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
-from worker.runtime.aiokafka_private import is_group_task_dead, is_rejoin_pending
+from worker.runtime.aiokafka_private import group_failure, is_rejoin_pending
 from worker.runtime.assignment import Assignment, Batch, Gap, PartitionLag, Positions
 from worker.runtime.errors import Transient
 from worker.runtime.lenient_records import read_leniently
@@ -163,10 +163,10 @@ class Intake:
         """Tells whether a batch has not been taken for `keep_alive_s`, so that the partitions are paused."""
         return self._waiting
 
-    def is_group_task_dead(self) -> bool:
-        """Tells whether the membership has ended for good inside the client."""
+    def group_failure(self) -> BaseException | None:
+        """Gives why the membership has ended for good inside the client, if it has."""
         consumer = self._consumer
-        return consumer is not None and is_group_task_dead(consumer)
+        return None if consumer is None else group_failure(consumer)
 
     def is_rejoin_pending(self) -> bool:
         """Tells whether the worker is between two assignments."""

@@ -28,8 +28,8 @@ class Watched(Protocol):
     def is_waiting(self) -> bool:
         """Whether the pipeline takes nothing at the moment."""
 
-    def is_group_task_dead(self) -> bool:
-        """Whether the membership has ended for good."""
+    def group_failure(self) -> BaseException | None:
+        """Why the membership has ended for good, if it has."""
 
     def is_rejoin_pending(self) -> bool:
         """Whether the worker is between two assignments."""
@@ -83,8 +83,8 @@ class Watchdog:
 
     def check(self, watched: Watched) -> None:
         """Raises Fatal when something has stood still too long."""
-        if watched.is_group_task_dead():
-            raise Fatal("the Kafka client's group task has died")
+        if (failure := watched.group_failure()) is not None:
+            raise Fatal(f"the membership in the consumer group has ended: {failure!r}") from failure
         self._check_loops()
         self._check_rejoin(is_pending=watched.is_rejoin_pending())
         self._check_partitions({} if watched.is_waiting() else watched.lag())
