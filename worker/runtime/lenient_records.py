@@ -5,8 +5,6 @@ all is well, aiokafka's own reader does the work. Bytes that are not UTF-8 becom
 values are never touched.
 """
 
-# ruff: noqa: SLF001
-
 from collections.abc import Iterator
 from itertools import islice
 from struct import Struct
@@ -88,5 +86,5 @@ class _LenientBytes(bytearray):
         found = super().__getitem__(index)
         return _LenientBytes(found) if isinstance(index, slice) else found
 
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002 - as bytes have it
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return super().decode(encoding, "backslashreplace")
