@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     stop_deadline_s: Annotated[float, Field(gt=0, description="how long a stop may take")] = 20
     stuck_after_s: Annotated[
         float, Field(gt=0, description="without progress for so long, the process ends itself")
-    ] = 120
+    ] = 300
 
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     log_format: Annotated[str, Field(pattern="^(text|json)$")] = "text"

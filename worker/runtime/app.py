@@ -51,11 +51,20 @@ GARBAGE_THRESHOLD = 200_000
 PROGRESS_READ = sql.query("progress_read")
 
 
+OnJudged = Callable[[Mapping[TopicPartition, int]], None]
+"""Told how far partitions are judged, by next offset, with all that the events there released."""
+
+
+def _told_nobody(_next_offsets: Mapping[TopicPartition, int]) -> None:
+    """For workers that nobody waits for."""
+
+
 class Worker:
     """One worker process: a member of the consumer group, with its connections and loops."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_judged: OnJudged = _told_nobody) -> None:
         self.settings = settings
+        self._on_judged = on_judged
         self.name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
         self._stopping = asyncio.Event()
 
@@ -87,6 +96,10 @@ class Worker:
             settings.cloudevents_source, settings.consumer_group, version("inventory-worker")
         )
         topics = settings.topic_types or TYPES_BY_TOPIC
+        watchdog = Watchdog(WatchdogSettings(stuck_s_max=settings.stuck_after_s), time.monotonic)
+        relay_beat, batch_beat = (
+            watchdog.loop(name, settings.stuck_after_s) for name in ("relay", "batches")
+        )
         relay = Relay(
             RelaySettings(
                 publish_deadline_s=settings.publish_deadline_s,
@@ -95,7 +108,7 @@ class Worker:
             pool,
             publisher,
             writer,
-            _backoff,
+            lambda: Backoff(random.random, relay_beat),
             _clock,
         )
         pipeline = self._pipeline(
@@ -103,8 +116,9 @@ class Worker:
             relay,
             writer,
             topics,
-            lambda offsets: intake.commit(offsets),  # noqa: PLW0108  # intake is made from the pipeline
-            lambda batch: intake.is_current(batch),  # noqa: PLW0108  # likewise
+            lambda offsets: self._commit(intake, offsets),
+            lambda batch: intake.is_current(batch),  # noqa: PLW0108  # intake is made from the pipeline
+            lambda: Backoff(random.random, batch_beat),
         )
         intake = Intake(
             IntakeSettings(
@@ -118,7 +132,6 @@ class Worker:
             lambda partitions: self._positions(pool, partitions),
             lambda _partitions: pipeline.drain(),
         )
-        watchdog = Watchdog(WatchdogSettings(stuck_s_max=settings.stuck_after_s), time.monotonic)
         loops = [asyncio.ensure_future(loop) for loop in (pipeline.run(), relay.run())]
         try:
             await _until_deadline(intake.start, settings.start_deadline_s)
@@ -158,6 +171,7 @@ class Worker:
         topics: Mapping[str, str],
         commit_offsets: CommitOffsets,
         is_current: IsCurrent,
+        backoff: Callable[[], Backoff],
     ) -> Pipeline:
         settings = self.settings
         interned = Interned()
@@ -183,8 +197,12 @@ class Worker:
             topics,
             commit_offsets,
             is_current,
-            _backoff,
+            backoff,
         )
+
+    async def _commit(self, intake: Intake, next_offsets: Mapping[TopicPartition, int]) -> None:
+        self._on_judged(next_offsets)
+        await intake.commit(next_offsets)
 
     async def _positions(
         self, pool: "Pool", partitions: Collection[TopicPartition]
@@ -196,7 +214,9 @@ class Worker:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise Transient(f"the database does not answer: {error}") from error
         known = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-        return {partition: known[partition] for partition in partitions if partition in known}
+        # A database that has read others of the group's partitions and not this one was restored to before it
+        # did. One that has read none is new: then offsets that an operator set for the group stand.
+        return {partition: known.get(partition, 0) for partition in partitions} if known else {}
 
     async def _reach_database(self) -> "Pool":
         """Raises Transient when the database is not there in time, SchemaMismatch when it does not fit."""
@@ -234,7 +254,7 @@ async def _until_deadline(action: Callable[[float], Awaitable[T]], deadline_s: f
     """Try until it works; the action is given the seconds left. Raises its Transient once none are left."""
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + deadline_s
-    backoff = _backoff()
+    backoff = Backoff(random.random, lambda: None)
     while True:
         try:
             return await action(max(ends_at - loop.time(), 0.1))
@@ -258,10 +278,6 @@ def _collect_garbage_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
-
-
-def _backoff() -> Backoff:
-    return Backoff(random.random)
 
 
 def _clock() -> datetime:
