@@ -136,7 +136,7 @@ create table inventory_item (
 create table level (
     level_no integer not null generated always as identity,
     item_no integer not null,
-    location_no smallint not null,
+    location_no integer not null,
     stocked bigint not null default 0,
     reserved bigint not null default 0,
     incoming bigint not null default 0,
@@ -164,7 +164,7 @@ create table level (
 ) with (fillfactor=50);
 
 create table location (
-    location_no smallint not null generated always as identity,
+    location_no integer not null generated always as identity,
     location_id text collate "C" not null,
     known boolean not null default false,
     name text not null default ''::text,
@@ -471,7 +471,7 @@ create view v_reservation as
      JOIN inventory_item i ON ((i.item_no = v.item_no)))
      JOIN location l ON ((l.location_no = v.location_no)));
 
-CREATE OR REPLACE FUNCTION public.load_batch_v1(order_ids text[], order_events integer[], placement_hashes bytea[], channel_ids text[], strategies smallint[], cart_ids text[], item_nos integer[], item_nos_read integer[], OUT batch_id bigint, OUT now timestamp with time zone, OUT catalogue_version bigint, OUT order_nos bigint[], OUT revisions integer[], OUT items_locked integer[], OUT level_nos integer[], OUT level_items integer[], OUT level_locations smallint[], OUT stocked bigint[], OUT reserved bigint[], OUT versions bigint[], OUT detail_level_nos integer[], OUT incoming bigint[], OUT damaged bigint[], OUT quarantined bigint[], OUT shortfall bigint[], OUT low_stock_thresholds bigint[], OUT safety_stocks bigint[], OUT backorder_limits bigint[])
+CREATE OR REPLACE FUNCTION public.load_batch_v1(order_ids text[], order_events integer[], placement_hashes bytea[], channel_ids text[], strategies smallint[], cart_ids text[], item_nos integer[], item_nos_read integer[], OUT batch_id bigint, OUT now timestamp with time zone, OUT catalogue_version bigint, OUT order_nos bigint[], OUT revisions integer[], OUT items_locked integer[], OUT level_nos integer[], OUT level_items integer[], OUT level_locations integer[], OUT stocked bigint[], OUT reserved bigint[], OUT versions bigint[], OUT detail_level_nos integer[], OUT incoming bigint[], OUT damaged bigint[], OUT quarantined bigint[], OUT shortfall bigint[], OUT low_stock_thresholds bigint[], OUT safety_stocks bigint[], OUT backorder_limits bigint[])
  RETURNS record
  LANGUAGE plpgsql
 AS $function$

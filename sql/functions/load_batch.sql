@@ -11,7 +11,7 @@ create or replace function load_batch_v1(
     item_nos int [], item_nos_read int [],
     out batch_id bigint, out now timestamptz, out catalogue_version bigint,
     out order_nos bigint [], out revisions int [], out items_locked int [],
-    out level_nos int [], out level_items int [], out level_locations smallint [],
+    out level_nos int [], out level_items int [], out level_locations int [],
     out stocked bigint [], out reserved bigint [], out versions bigint [],
     out detail_level_nos int [], out incoming bigint [], out damaged bigint [], out quarantined bigint [],
     out shortfall bigint [], out low_stock_thresholds bigint [], out safety_stocks bigint [],

@@ -139,7 +139,7 @@ create table recipe_part (
 alter table variant add constraint variant_recipe_no_fkey foreign key (recipe_no) references recipe;
 
 create table location (
-    location_no smallint generated always as identity primary key,
+    location_no int generated always as identity primary key,
     location_id text collate "C" not null unique,
     known boolean not null default false,
     name text not null default '',
@@ -174,7 +174,7 @@ create table sales_channel (
 create table level (
     level_no int generated always as identity primary key,
     item_no int not null references inventory_item,
-    location_no smallint not null references location,
+    location_no int not null references location,
     stocked bigint not null default 0 check (stocked >= 0),
     reserved bigint not null default 0 check (reserved >= 0),
     incoming bigint not null default 0 check (incoming >= 0),

@@ -15,7 +15,7 @@ set
     guard_time = u.guard_time,
     catalogue_version = $2
 from jsonb_to_recordset($1::jsonb) as u (
-    location_no smallint, name text, sells boolean, ships boolean, accepts_returns boolean, priority int,
+    location_no int, name text, sells boolean, ships boolean, accepts_returns boolean, priority int,
     deleted boolean, content_hash text, guard_version bigint, guard_source text, guard_time timestamptz
 )
 where l.location_no = u.location_no
