@@ -420,6 +420,9 @@ async def _write_returns(connection: "Connection", judged: Judged) -> None:
 # ── Inbox rows that existed before, and parked events ─────────────────────────────────────────────────
 
 
+SETTLED_WIDTH = 11
+
+
 async def _settle(connection: "Connection", judged: Judged, interned: "Interned") -> None:
     """Events that were parked or dead and now have another outcome; and what waits for something else now."""
     settled, waiting, released = [], [], []
@@ -437,7 +440,7 @@ async def _settle(connection: "Connection", judged: Judged, interned: "Interned"
             released.append(key)
     if settled:
         settled.sort(key=_inbox_key)
-        await _counted(connection, INBOX_SETTLE, settled, 8, judged.loaded.now)
+        await _counted(connection, INBOX_SETTLE, settled, SETTLED_WIDTH, judged.loaded.now)
     if waiting:
         await _counted(connection, PARKED_WAIT_UPDATE, waiting, 4)
     if released:
@@ -446,10 +449,13 @@ async def _settle(connection: "Connection", judged: Judged, interned: "Interned"
 
 def _settlement(judged: Judged, at: int, origin: Origin, interned: "Interned") -> Row:
     first_place = judged.loaded.batch_id * PLACES_PER_BATCH
-    outcome_no, place = OUTCOME_NOS[judged.decision.verdicts[at].outcome], judged.places[at]
+    verdict, place = judged.decision.verdicts[at], judged.places[at]
+    event, outcome_no = verdict.event, OUTCOME_NOS[verdict.outcome]
     answer = None if place is None or outcome_no >= NOT_FINAL_NO_MIN else first_place + place
     topic, partition, offset = origin.record.position
-    return first_place + at, outcome_no, answer, interned.topic_nos[topic], partition, offset
+    order_no = None if verdict.order is None else verdict.order.order_no
+    position = interned.topic_nos[topic], partition, offset
+    return first_place + at, outcome_no, answer, *position, event.body_hash, TYPE_NOS[event.type], order_no
 
 
 async def write_dead(
@@ -493,10 +499,11 @@ async def write_withdrawn(
     for row, place in zip(withdrawn, places, strict=True):
         key = (row.event_id, interned.source_nos[row.source])
         topic, partition, offset = row.decoded.record.position
-        settled.append((*key, place, DEAD_NO, None, interned.topic_nos[topic], partition, offset))
+        position = interned.topic_nos[topic], partition, offset
+        settled.append((*key, place, DEAD_NO, None, *position, None, None, None))
         gone.append(key)
     settled.sort(key=_inbox_key)
-    await _counted(connection, INBOX_SETTLE, settled, 8, now)
+    await _counted(connection, INBOX_SETTLE, settled, SETTLED_WIDTH, now)
     await _counted(connection, PARKED_DELETE, gone, 2)
 
 
