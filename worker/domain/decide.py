@@ -74,13 +74,18 @@ class _Waiting:
 
 
 def decide(
-    events: Sequence[Event], snapshot: Snapshot, redriven: Redriven = MappingProxyType({})
+    events: Sequence[Event],
+    snapshot: Snapshot,
+    redriven: Redriven = MappingProxyType({}),
+    *,
+    releases: bool = True,
 ) -> Decision | Lacking:
     """Judge the events in order; gives everything that has to be written and told.
 
     Changes the snapshot's working copies. An event that parks here and becomes final here has two verdicts,
     the first `superseded`. Gives `Lacking` where an alert has to name reservations that were not loaded; the
-    snapshot is then spent.
+    snapshot is then spent. Without `releases` an order's parked events stay parked whatever happens to it: so
+    an event that cannot be written is told from one that it would release (protocol §2.5).
     """
     books = Books(snapshot)
     waiting: dict[str, list[_Waiting]] = {}
@@ -97,7 +102,7 @@ def decide(
             continue
         verdict.released = row is not None
         _record(books, verdict)
-        if order is not None and (order.parked or order.order_id in waiting):
+        if releases and order is not None and (order.parked or order.order_id in waiting):
             _judge_again(books, order, _queue(waiting, order, redriven))
     if books.lacking:
         return Lacking(frozenset(books.lacking))

@@ -67,6 +67,8 @@ class Work:
     dead: Sequence[DeadLetter] = ()
     """Records already found to be dead letters: poison in the database (bisecting)."""
     progress: Sequence[Progress] = ()
+    releases: bool = True
+    """False: parked events of the orders concerned stay parked, each to be judged by itself (bisecting)."""
 
 
 class LevelVersion(NamedTuple):
@@ -148,7 +150,7 @@ class Processor:
         try:
             await transaction.commit()
         except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-            if connection.is_closed():
+            if _is_lost(connection):
                 raise CommitUnknownError(committed) from error
             raise
         return committed
@@ -170,7 +172,7 @@ class Processor:
     async def _write_all(self, connection: "Connection", work: Work, meanwhile: Meanwhile) -> Committed:
         sorted_out = await self._read_inbox(connection, work)
         if sorted_out.events:
-            judged = await self._judge(connection, sorted_out)
+            judged = await self._judge(connection, sorted_out, releases=work.releases)
             return await self._write_judged(connection, work, sorted_out, judged, meanwhile)
         number = await connection.fetchrow(BATCH_NUMBER)
         assert number is not None  # a select without from always gives a row
@@ -242,9 +244,9 @@ class Processor:
 
     # ── Judge ─────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _judge(self, connection: "Connection", sorted_out: Sorted) -> Judged:
+    async def _judge(self, connection: "Connection", sorted_out: Sorted, *, releases: bool) -> Judged:
         loaded = await self.loader.load(connection, sorted_out.events, sorted_out.redriven.keys())
-        snapshot, decision = await self._decide(connection, sorted_out, loaded)
+        snapshot, decision = await self._decide(connection, sorted_out, loaded, releases=releases)
         origins = sorted_out.origins
         for row in loaded.orders.parked:
             key = (row.source, row.event_id)
@@ -255,12 +257,12 @@ class Processor:
         return Judged(loaded, snapshot, decision, origins, _places(decision.verdicts, origins))
 
     async def _decide(
-        self, connection: "Connection", sorted_out: Sorted, loaded: Loaded
+        self, connection: "Connection", sorted_out: Sorted, loaded: Loaded, *, releases: bool
     ) -> tuple[Snapshot, Decision]:
         """Decide; where rows are lacking, read them under the same locks and decide afresh."""
         while True:
             snapshot = loaded.snapshot()
-            match decide(sorted_out.events, snapshot, sorted_out.redriven):
+            match decide(sorted_out.events, snapshot, sorted_out.redriven, releases=releases):
                 case Decision() as decision:
                     return snapshot, decision
                 case Lacking(levels=levels):
@@ -405,12 +407,20 @@ def in_turns(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 async def _roll_back(connection: "Connection", transaction: Transaction) -> None:
     """Roll back. Where that fails, give the connection up: the server rolls back then."""
-    if connection.is_closed():
+    if _is_lost(connection):
         return
     try:
         await transaction.rollback()
     except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
         connection.terminate()
+
+
+def _is_lost(connection: "Connection") -> bool:
+    """Whether the session has ended. Its pool takes a broken one back at once; it answers nothing then."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 def _take(result: Sorted, arrival: Arrival, origin: Origin) -> None:
