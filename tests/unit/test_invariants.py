@@ -1,0 +1,250 @@
+"""What holds after every event, whatever the events (reference I1-I10), shown on random sequences.
+
+The world checks I1-I4 and I8 after every batch: reserved is the sum of reservations, nothing is oversold, a
+line holds exactly what it has not shipped, the ledger is the level.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.orders import OrderPlaced, Strategy
+from schemas.outcome import Outcome
+from tests.scenarios import Scenario, Told, told
+from tests.unit.world import NOW, UNTIL, World, event_of
+from worker.domain.books import Books
+from worker.domain.decision import Verdict
+from worker.domain.model import Snapshot
+from worker.domain.orders import _frozen_lines, _holds_judged, _holds_undivided
+
+BEFORE = """
+    cup: A 6, B 5
+    tea (2 places): A 3.50, C 2
+    pack = 3 cup
+    box = 1 cup + 0.25 tea
+    gift: unmanaged
+"""
+"""Every item has a level: what waits for the catalogue is released between batches, not within them."""
+
+
+@cache
+def _prepared() -> World:
+    made = World()
+    for one in Scenario("before", "", BEFORE).setup:
+        made.tell(one)
+    made.answered.clear()  # nobody asks again, and copies are quicker without
+    return made
+
+
+def world() -> World:
+    return deepcopy(_prepared())
+
+
+# ── Random events ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def one_of(*words: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(words)
+
+
+orders = one_of("o1", "o1", "o2")
+quantities = one_of("1", "1", "2", "3")
+managed = st.builds("{} {}".format, quantities, one_of("cup", "pack", "box"))
+others = one_of("0.5 tea", "1.25 tea", "2 tea", "1 gift")
+firm = st.builds("{}{}".format, managed | others, one_of("", "", "", " @A", " @B"))
+carried = st.lists(managed | others, min_size=1, max_size=2).map(", ".join)
+ordered = st.lists(firm, min_size=1, max_size=2).map(", ".join)
+shipped = st.builds("{} {}".format, one_of("L1", "L1", "L2"), quantities)
+returned = st.builds("{} {}".format, shipped, one_of("", "", "damaged", "quarantined", "discarded"))
+counts = st.integers(0, 8)
+differences = st.integers(-4, 4).filter(bool)
+guards = one_of("", "", "version=1", "version=2", "time=1", "time=2")
+strategies = one_of("priority", "most_available", "fewest_splits", "random")
+facts = one_of("f1", "f2", "f3")
+moved = one_of("", "1", "2 of cup")
+
+placed_events = st.builds("place {}: {} strategy={}".format, orders, ordered, strategies)
+shipped_events = st.builds("ship {}/{}: {} {}".format, orders, facts, shipped, one_of("", "from A", "from B"))
+shipped_whole_events = st.builds("ship {}/{} {}".format, orders, facts, one_of("", "from A", "from B"))
+returned_events = st.builds("return {}/{}: {} {}".format, orders, facts, returned, one_of("", "to A", "to C"))
+moved_events = st.builds(
+    "move {}/{}: {} {} to {}".format, orders, one_of("L1", "L1", "L2"), moved, one_of(*"AAB"), one_of(*"ABC")
+)
+set_events = st.builds(
+    "set cup {} {} {} {}".format, one_of(*"AB"), counts, one_of("stocked", "available", "damaged"), guards
+)
+adjusted_events = st.builds("adjust cup {} {}".format, one_of(*"ABC"), differences)
+cart_events = st.builds("cart c1: {}".format, carried)
+
+event_lines = st.one_of(
+    placed_events,
+    shipped_events,
+    shipped_events,
+    shipped_whole_events,
+    returned_events,
+    returned_events,
+    moved_events,
+    moved_events,
+    set_events,
+    adjusted_events,
+    cart_events,
+)
+
+
+@st.composite
+def event_lists(draw: st.DrawFn) -> list[Told]:
+    """A few events, most of them about an order that is placed first."""
+    first = draw(one_of("place o1: 4 cup, 2 box", "place o1: 8 cup", "place o1: 3 pack", "cart c1: 1 cup"))
+    texts = [first, *draw(st.lists(event_lines, min_size=6, max_size=16))]
+    return [told(text, f"e{number}") for number, text in enumerate(texts, 1)]
+
+
+def answers(verdicts: Sequence[Verdict]) -> list[Any]:
+    return [(verdict.event.event_id, verdict.outcome, verdict.answer, verdict.alerts) for verdict in verdicts]
+
+
+# ── What holds ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(event_lists())
+def test_every_event_leaves_the_books_true(events: list[Told]) -> None:
+    made = world()
+    for event in events:
+        made.tell(event)
+    assert {event.id for event in events} <= {one for _, one in made.answered.keys() | made.parked.keys()}
+
+
+@given(event_lists(), st.data())
+def test_batches_answer_as_single_events_do(events: list[Told], data: st.DataObject) -> None:
+    one_by_one, in_batches = world(), world()
+    separate = [answer for event in events for answer in one_by_one.tell(event)]
+    together: list[Verdict] = []
+    while events:
+        size = data.draw(st.integers(1, len(events)))
+        together += in_batches.tell(*events[:size])
+        events = events[size:]
+    assert answers(together) == answers(separate)
+    assert in_batches.ledger == one_by_one.ledger
+
+
+@given(event_lists())
+def test_any_event_again_changes_nothing(events: list[Told]) -> None:
+    """I5: the same id is a redelivery; placement, fulfilment, return under a new id were applied before."""
+    made = world()
+    made.tell(*events)
+    ledger = deepcopy(made.ledger)
+    assert made.tell(*events) == []
+    for number, event in enumerate(events):
+        first = made.answered.get((event.source, event.id))
+        once_only = event.type in ("order.placed", "order.fulfilled", "order.returned")
+        if first is not None and first.outcome is Outcome.APPLIED and once_only:
+            (again,) = made.tell(replace(event, id=f"again-{number}"))
+            assert again.outcome is Outcome.ALREADY_APPLIED
+    assert made.ledger == ledger
+
+
+@given(event_lists(), carried)
+def test_what_a_cart_confirms_the_next_order_gets(events: list[Told], wanted: str) -> None:
+    """I10, both ways."""
+    made = world()
+    made.tell(*events)
+    (cart,) = made.tell(told(f"cart ask: {wanted}", "ask"))
+    (placed,) = made.tell(told(f"place asked: {wanted}", "asked"))
+    assert placed.outcome == cart.outcome
+    if cart.outcome is Outcome.INSUFFICIENT_STOCK:
+        assert cart.answer["short_lines"] == placed.answer["short_lines"]
+
+
+@given(event_lists(), ordered)
+def test_an_order_is_reserved_whole_or_not_at_all(events: list[Told], wanted: str) -> None:
+    """I6."""
+    made = world()
+    made.tell(*events)
+    before = sum(level.reserved for level in made.levels())
+    (placed, *_) = made.tell(told(f"place asked: {wanted}", "asked"))
+    reserved = sum(level.reserved for level in made.levels()) - before
+    (order,) = (order for order in made.state.orders.values() if order.order_id == "asked")
+    demanded = sum(
+        line.quantity_micro * part.required // 1_000_000
+        for line in order.lines
+        for part in (line.recipe.parts if line.recipe else ())
+    )
+    assert reserved == demanded
+    assert bool(order.lines) == (placed.outcome is Outcome.APPLIED)
+
+
+@given(event_lists(), ordered)
+def test_the_quick_way_places_as_the_careful_way_does(events: list[Told], wanted: str) -> None:
+    made = world()
+    made.tell(*events)
+    placed, state = event_of(told(f"place asked: {wanted}", "asked")).data, made.state
+    assert isinstance(placed, OrderPlaced)
+    locked = frozenset(state.levels)
+    books = Books(Snapshot(NOW, UNTIL, state.catalogue, {}, state.levels, locked, {}, {}))
+    firm: dict[int, str] = {}
+    lines = _frozen_lines(books, placed.lines, firm)
+    assert isinstance(lines, list)
+    channel = state.catalogue.channels["web"]
+    quick = None if firm else _holds_undivided(books, channel, lines)
+    if quick is not None:
+        assert quick == _holds_judged(books, channel, lines, firm, Strategy.PRIORITY, "asked")
+
+
+# ── Any order of arrival ───────────────────────────────────────────────────────────────────────────────
+
+LIFECYCLES = {
+    "one location": [
+        "place o1: 3 cup, 2 box",
+        "ship o1/f1: L1 2, L2 1",
+        "ship o1/f2: L1 1",
+        "return o1/r1: L1 2",
+        "return o1/r2: L2 1 damaged",
+    ],
+    "two locations, each fact naming its own": [
+        "place o1: 3 cup, 2 gift",
+        "ship o1/f1: L1 2, L2 1 from B",
+        "ship o1/f2: L1 1 from A",
+        "return o1/r1: L1 3, L2 1 to C",
+        "move o1/L1: 1 B to A",
+    ],
+    "moves": [
+        "place o1: 3 cup",
+        "move o1/L1: 2 A to B",
+        "move o1/L1: 1 B to C",
+        "set cup C 4",
+    ],
+    "told twice, and more than there is": [
+        "place o1: 2 cup",
+        "place o1: 2 cup",
+        "ship o1/f1: L1 2",
+        "return o1/r1: L1 1",
+        "return o1/r2: L1 1",
+    ],
+}
+
+
+@pytest.mark.parametrize("lifecycle", LIFECYCLES)
+def test_every_order_of_arrival_ends_alike(lifecycle: str) -> None:
+    ends = set()
+    for order in permutations(LIFECYCLES[lifecycle]):
+        made = world()
+        made.tell(told("set cup C 4", "stock"))
+        for text in order:
+            made.tell(told(text, text))
+        ends.add(
+            tuple(
+                sorted(
+                    (level.item.inventory_item_id, level.location.location_id, level.stocked, level.reserved)
+                    for level in made.levels()
+                )
+            )
+        )
+        assert not made.parked
+    assert len(ends) == 1
