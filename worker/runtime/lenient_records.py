@@ -5,6 +5,8 @@ all is well, aiokafka's own reader does the work. Bytes that are not UTF-8 becom
 values are never touched.
 """
 
+# ruff: noqa: SLF001
+
 from collections.abc import Iterator
 from itertools import islice
 from struct import Struct
@@ -52,14 +54,14 @@ class LenientRecords:
 class _Batch:
     """A batch of aiokafka's, with another way to read its records when the first one fails."""
 
-    def __init__(self, batch: Any, data: memoryview) -> None:  # noqa: ANN401 - of untyped aiokafka, any version
+    def __init__(self, batch: Any, data: memoryview) -> None:
         self._batch = batch
         self._data = data
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the batch has
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
-    def __next__(self) -> Any:  # noqa: ANN401 - a record of aiokafka's
+    def __next__(self) -> Any:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
@@ -82,9 +84,9 @@ def _leniently(data: memoryview) -> Iterator[Any]:
 class _LenientBytes(bytearray):
     """Bytes whose slices decode without error: only header names are decoded."""
 
-    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - as bytearray has it
+    def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
         return _LenientBytes(found) if isinstance(index, slice) else found
 
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002 - as bytes have it
         return super().decode(encoding, "backslashreplace")
