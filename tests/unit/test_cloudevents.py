@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from schemas.orders import OrderPlaced
 from schemas.topics import Output
-from worker.runtime.cloudevents import NAMESPACE, event_uuid, output_headers
+from worker.runtime.cloudevents import NAMESPACE, event_uuid, output_headers, shared_headers
 from worker.runtime.decode import Arrival, Poison, Position, RawRecord, decode
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -89,12 +89,9 @@ def test_what_the_sdk_wrote_before_its_second_version_is_read(write: Any) -> Non
 def _answer() -> kafka.KafkaMessage:
     """A record as the worker writes it."""
     headers = output_headers(
+        shared_headers("inventory-worker", Output.RESULTS.event_type, "2026-03-02T09:15:00.213000Z"),
         event_uuid("/shop/münchen\n01JNB5T7Q0-ü\nresult"),
-        "inventory-worker",
-        Output.RESULTS.event_type,
-        "2026-03-02T09:15:00.213000Z",
-        "01JNB5T7Q0-ü",
-        "/shop/münchen",
+        ("/shop/münchen", "01JNB5T7Q0-ü"),
     )
     value = json.dumps({"type": "order.placed", "outcome": "applied", "order_id": "order-é"}).encode()
     return kafka.KafkaMessage(
@@ -117,17 +114,16 @@ def test_what_the_worker_writes_is_read_by_the_sdk(read: Any) -> None:
 
 
 def test_what_nothing_caused_names_no_cause() -> None:
-    headers = output_headers(
-        "id", "inventory-worker", "inventory.level-changed", "2026-03-02T09:15:00Z", None, None
-    )
-    assert [name for name, _ in headers] == [
+    shared = shared_headers("inventory-worker", "inventory.level-changed", "2026-03-02T09:15:00Z")
+    headers = output_headers(shared, "id", None)
+    assert {name for name, _ in headers} == {
         "ce_specversion",
         "ce_id",
         "ce_source",
         "ce_type",
         "ce_time",
         "content-type",
-    ]
+    }
 
 
 def test_the_namespace_never_changes() -> None:

@@ -7,17 +7,16 @@ times are the batch's, so a record sent again is the same record, byte for byte 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import orjson
 
 from schemas.outcome import DeadReason, Outcome
 from schemas.quantity import text
 from schemas.topics import Output
-from worker.domain.decision import Verdict
+from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
 from worker.domain.model import Level
-from worker.runtime.cloudevents import event_uuid, output_headers
+from worker.runtime.cloudevents import event_uuid, output_headers, shared_headers
 from worker.runtime.decode import Poison, RawRecord
 from worker.runtime.records import OutRecord
 
@@ -52,84 +51,61 @@ class DeadLetter:
         )
 
 
+Traces = Mapping[tuple[str, str], str]
+"""(source, event id) of an event → the traceparent it came with."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerWriter:
-    """Makes a batch's records; constant for the life of a process."""
+    """Makes records; constant for the life of a process."""
 
     source: str
     """CloudEvents source of everything this installation says."""
     consumer_group: str
     worker_version: str
 
-    def answers(
-        self,
-        verdicts: Iterable[Verdict],
-        traceparents: Mapping[tuple[str, str], str],
-        now: datetime,
-    ) -> list[OutRecord]:
-        """The result record of each verdict, in order. The result's index is the answer's place."""
-        time, timestamp_ms = _time(now), _timestamp_ms(now)
-        records = []
-        for verdict in verdicts:
-            event, outcome = verdict.event, verdict.outcome
-            value: dict[str, Any] = {
-                "type": event.type,
-                "cause_id": event.event_id,
-                "cause_source": event.source,
-                "outcome": outcome,
-                "final": outcome.is_final,
-            }
-            value |= verdict.answer
-            if verdict.reason is not None:
-                value["reason"] = verdict.reason
-            if verdict.waits_for is not None and verdict.until is not None:
-                kind, key = verdict.waits_for
-                value["waits_for"] = {"kind": kind.name.lower(), "key": key}
-                value["until"] = _time(verdict.until)
-            records.append(
-                self._record(
-                    Output.RESULTS,
-                    _key(value, event),
-                    _result_kind(outcome),
-                    event,
-                    value,
-                    time,
-                    timestamp_ms,
-                    traceparents.get((event.source, event.event_id)),
-                )
-            )
-        return records
+    def at(self, now: datetime) -> "BatchWriter":
+        """The writer of what is told at one moment: all records of a batch carry the batch's time."""
+        return BatchWriter(self, now)
 
-    def side_records(
-        self,
-        verdicts: Iterable[Verdict],
-        traceparents: Mapping[tuple[str, str], str],
-        now: datetime,
-    ) -> list[OutRecord]:
+
+class BatchWriter:
+    """Makes the records of one batch."""
+
+    def __init__(self, writer: AnswerWriter, now: datetime) -> None:
+        self._writer = writer
+        self._time = _time(now)
+        self._timestamp_ms = int(now.timestamp() * 1000)
+        self._shared = {
+            output: shared_headers(writer.source, output.event_type, self._time)
+            for output in (Output.RESULTS, Output.INSUFFICIENT, Output.LEVELS, Output.ALERTS)
+        }
+
+    def answers(self, verdicts: Iterable[Verdict], traces: Traces) -> list[OutRecord]:
+        """The result record of each verdict, in order. The result's index is the answer's place."""
+        return [
+            self._record(
+                Output.RESULTS, _key(verdict), KINDS[verdict.outcome], verdict.event, _answer(verdict), traces
+            )
+            for verdict in verdicts
+        ]
+
+    def side_records(self, verdicts: Iterable[Verdict], traces: Traces) -> list[OutRecord]:
         """Insufficient-stock events and stock alerts of the verdicts that have any."""
-        time, timestamp_ms = _time(now), _timestamp_ms(now)
         records = []
         for verdict in verdicts:
-            if verdict.insufficient is None and not verdict.alerts:
-                continue
             event = verdict.event
-            trace = traceparents.get((event.source, event.event_id))
             if verdict.insufficient is not None:
                 value = verdict.insufficient
-                key = _key(value, event)
                 kind = "insufficient-stock"
-                records.append(
-                    self._record(Output.INSUFFICIENT, key, kind, event, value, time, timestamp_ms, trace)
-                )
+                records.append(self._record(Output.INSUFFICIENT, _key(verdict), kind, event, value, traces))
             for alert in verdict.alerts:
                 key = f"{alert['inventory_item_id']}|{alert['location_id'] or ''}"
                 kind = f"{alert['kind']}\n{key}"
-                records.append(
-                    self._record(Output.ALERTS, key, kind, event, alert, time, timestamp_ms, trace)
-                )
+                records.append(self._record(Output.ALERTS, key, kind, event, alert, traces))
         return records
 
-    def level_records(self, levels: Iterable[Level], now: datetime) -> list[OutRecord]:
+    def level_records(self, levels: Iterable[Level]) -> list[OutRecord]:
         """The state of each level; compacted by its key, so only the newest version counts."""
         return [
             self.level_record(
@@ -146,7 +122,6 @@ class AnswerWriter:
                     level.shortfall,
                 ),
                 level.version,
-                now,
             )
             for level in levels
         ]
@@ -159,37 +134,34 @@ class AnswerWriter:
         location_id: str,
         quantities: Sequence[int],
         version: int,
-        now: datetime,
     ) -> OutRecord:
         """One level as it stands: stocked, reserved, incoming, damaged, quarantined, shortfall."""
-        stocked, reserved, incoming, damaged, quarantined, shortfall = quantities
+        if decimal_places:
+            spelled: Sequence[int | str] = [text(quantity, decimal_places) for quantity in quantities]
+            available: int | str = text(quantities[0] - quantities[1], decimal_places)
+        else:
+            spelled, available = quantities, quantities[0] - quantities[1]
+        stocked, reserved, incoming, damaged, quarantined, shortfall = spelled
         value = {
             "inventory_item_id": item_id,
             "sku": sku,
             "location_id": location_id,
-            "stocked": text(stocked, decimal_places),
-            "reserved": text(reserved, decimal_places),
-            "incoming": text(incoming, decimal_places),
-            "damaged": text(damaged, decimal_places),
-            "quarantined": text(quarantined, decimal_places),
-            "shortfall": text(shortfall, decimal_places),
-            "available": text(stocked - reserved, decimal_places),
+            "stocked": stocked,
+            "reserved": reserved,
+            "incoming": incoming,
+            "damaged": damaged,
+            "quarantined": quarantined,
+            "shortfall": shortfall,
+            "available": available,
             "level_version": version,
         }
-        headers = output_headers(
-            event_uuid(f"{item_id}\n{location_id}\n{version}"),
-            self.source,
-            Output.LEVELS.event_type,
-            _time(now),
-            None,
-            None,
-        )
+        event_id = event_uuid(f"{item_id}\n{location_id}\n{version}")
+        headers = output_headers(self._shared[Output.LEVELS], event_id, None)
         key = f"{item_id}|{location_id}".encode()
-        return OutRecord(Output.LEVELS.topic, key, headers, orjson.dumps(value), _timestamp_ms(now))
+        return OutRecord(Output.LEVELS.topic, key, headers, orjson.dumps(value), self._timestamp_ms)
 
-    def dead_letter_records(self, letters: Iterable[DeadLetter], now: datetime) -> list[OutRecord]:
+    def dead_letter_records(self, letters: Iterable[DeadLetter]) -> list[OutRecord]:
         """The dead letters, byte for byte with their original headers and ours beside them."""
-        failed_at, timestamp_ms = _time(now), _timestamp_ms(now)
         records = []
         for letter in letters:
             original = letter.record
@@ -198,23 +170,24 @@ class AnswerWriter:
                 "dlq-original-partition": str(original.position.partition),
                 "dlq-original-offset": str(original.position.offset),
                 "dlq-original-timestamp": str(original.timestamp_ms),
-                "dlq-consumer-group": self.consumer_group,
+                "dlq-consumer-group": self._writer.consumer_group,
                 "dlq-reason": letter.reason.value,
                 "dlq-error-class": letter.error_class,
                 "dlq-error-message": letter.error_message[:DLQ_MESSAGE_LENGTH_MAX],
-                "dlq-failed-at": failed_at,
-                "dlq-worker-version": self.worker_version,
+                "dlq-failed-at": self._time,
+                "dlq-worker-version": self._writer.worker_version,
             }
             kept = tuple(header for header in original.headers if not header[0].startswith("dlq-"))
             headers = (*kept, *((name, value.encode()) for name, value in ours.items()))
             records.append(
-                OutRecord(Output.DEAD_LETTERS.topic, original.key, headers, original.value, timestamp_ms)
+                OutRecord(
+                    Output.DEAD_LETTERS.topic, original.key, headers, original.value, self._timestamp_ms
+                )
             )
         return records
 
-    def dead_letter_results(self, letters: Iterable[DeadLetter], now: datetime) -> list[OutRecord]:
+    def dead_letter_results(self, letters: Iterable[DeadLetter]) -> list[OutRecord]:
         """Tell the producers of dead letters that could be named. Not final: a replay is judged afresh."""
-        time, timestamp_ms = _time(now), _timestamp_ms(now)
         records = []
         for letter in letters:
             if letter.source is None or letter.event_id is None:
@@ -229,66 +202,71 @@ class AnswerWriter:
                 "message": letter.error_message,
             }
             topic, partition, offset = letter.record.position
-            name = f"{letter.source}\n{letter.event_id}\ndead-lettered\n{topic}\n{partition}\n{offset}"
-            headers = output_headers(
-                event_uuid(name), self.source, Output.RESULTS.event_type, time, letter.event_id, letter.source
+            event_id = event_uuid(
+                f"{letter.source}\n{letter.event_id}\ndead-lettered\n{topic}\n{partition}\n{offset}"
             )
+            headers = output_headers(self._shared[Output.RESULTS], event_id, (letter.source, letter.event_id))
             key = letter.record.key if letter.record.key is not None else letter.event_id.encode()
-            records.append(OutRecord(Output.RESULTS.topic, key, headers, orjson.dumps(value), timestamp_ms))
+            records.append(
+                OutRecord(Output.RESULTS.topic, key, headers, orjson.dumps(value), self._timestamp_ms)
+            )
         return records
 
     def _record(
-        self,
-        output: Output,
-        key: str,
-        kind: str,
-        event: Event,
-        value: Mapping[str, Any],
-        time: str,
-        timestamp_ms: int,
-        traceparent: str | None,
+        self, output: Output, key: str, kind: str, event: Event, value: Json, traces: Traces
     ) -> OutRecord:
-        headers = output_headers(
-            event_uuid(f"{event.source}\n{event.event_id}\n{kind}"),
-            self.source,
-            output.event_type,
-            time,
-            event.event_id,
-            event.source,
-        )
+        cause = (event.source, event.event_id)
+        event_id = event_uuid(f"{event.source}\n{event.event_id}\n{kind}")
+        headers = output_headers(self._shared[output], event_id, cause)
+        traceparent = traces.get(cause)
         if traceparent is not None:
             headers = (*headers, ("traceparent", traceparent.encode()))
-        return OutRecord(output.topic, key.encode(), headers, orjson.dumps(value), timestamp_ms)
+        return OutRecord(output.topic, key.encode(), headers, orjson.dumps(value), self._timestamp_ms)
 
 
-def _result_kind(outcome: Outcome) -> str:
-    match outcome:
-        case Outcome.PARKED:
-            return "parked"
-        case Outcome.DEAD_LETTERED:
-            return "dead-lettered"
-        case _:
-            return "result"
+def _answer(verdict: Verdict) -> Json:
+    event, outcome = verdict.event, verdict.outcome
+    value: Json = {
+        "type": event.type,
+        "cause_id": event.event_id,
+        "cause_source": event.source,
+        "outcome": outcome,
+        "final": FINAL[outcome],
+        **verdict.answer,
+    }
+    if verdict.reason is not None:
+        value["reason"] = verdict.reason
+    if verdict.waits_for is not None and verdict.until is not None:
+        kind, key = verdict.waits_for
+        value["waits_for"] = {"kind": kind.name.lower(), "key": key}
+        value["until"] = _time(verdict.until)
+    return value
 
 
-SUBJECT_FIELDS = ("order_id", "cart_id", "variant_id", "location_id", "sales_channel_id", "inventory_item_id")
+FINAL = {outcome: outcome.is_final for outcome in Outcome}
+
+KINDS = dict.fromkeys(Outcome, "result") | {
+    Outcome.PARKED: "parked",
+    Outcome.DEAD_LETTERED: "dead-lettered",
+}
+"""What an answer is, in the name that its id is made of: an event has one result, perhaps parked before."""
 
 
-def _key(value: Mapping[str, Any], event: Event) -> str:
+SUBJECT_FIELDS = ("inventory_item_id", "cart_id", "variant_id", "location_id", "sales_channel_id")
+"""Where an answer that is not about an order names its subject."""
+
+
+def _key(verdict: Verdict) -> str:
     """The key of an answer: the order, cart, variant or item it is about (DESIGN §5)."""
-    item_id = value.get("inventory_item_id")
-    if item_id is not None:
-        return str(item_id)
+    if verdict.order is not None:
+        return verdict.order.order_id
+    answer = verdict.answer
     for name in SUBJECT_FIELDS:
-        subject = value.get(name)
+        subject = answer.get(name)
         if subject is not None:
             return str(subject)
-    return event.event_id
+    return verdict.event.event_id
 
 
 def _time(at: datetime) -> str:
     return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _timestamp_ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)

@@ -26,25 +26,25 @@ def event_uuid(name: str) -> str:
     )
 
 
-def output_headers(
-    event_id: str, source: str, event_type: str, time: str, cause_id: str | None, cause_source: str | None
-) -> Headers:
-    """Headers of a CloudEvent in binary mode, with the event that caused it where one did.
-
-    `time` is RFC 3339 text.
-    """
-    headers: Headers = (
+def shared_headers(source: str, event_type: str, time: str) -> Headers:
+    """The headers that all CloudEvents of one type and time have in common. `time` is RFC 3339 text."""
+    return (
         ("ce_specversion", b"1.0"),
-        ("ce_id", event_id.encode()),
         ("ce_source", source.encode()),
         ("ce_type", event_type.encode()),
         ("ce_time", time.encode()),
         ("content-type", CONTENT_TYPE),
     )
-    if cause_id is None or cause_source is None:
-        return headers
+
+
+def output_headers(shared: Headers, event_id: str, cause: tuple[str, str] | None) -> Headers:
+    """Headers of a CloudEvent in binary mode, with the (source, id) of the event that caused it, if any."""
+    if cause is None:
+        return (*shared, ("ce_id", event_id.encode()))
+    source, cause_id = cause
     return (
-        *headers,
+        *shared,
+        ("ce_id", event_id.encode()),
         ("ce_causationid", cause_id.encode()),
-        ("ce_causationsource", cause_source.encode()),
+        ("ce_causationsource", source.encode()),
     )

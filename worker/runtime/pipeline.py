@@ -64,6 +64,9 @@ class PipelineSettings:
 
     batch_records_max: int = 1000
     sweep_interval_s: float = 1.0
+    """Between looks at what is parked, while nothing else is to be done."""
+    sweep_interval_s_max: float = 15.0
+    """The same under load: a batch that waits gives way so often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ class Pipeline:
         self._offsets_due = asyncio.Event()
         self._at_rest = asyncio.Event()
         self._at_rest.set()
+        self._swept_at_s = 0.0
         self.is_healthy = True
         """False while the database refuses the batch under way."""
         self.events_judged = 0
@@ -144,6 +148,8 @@ class Pipeline:
 
     async def _next(self) -> Decoded | None:
         """The next batch; None when the time has come to look at what is parked."""
+        if asyncio.get_running_loop().time() - self._swept_at_s > self._settings.sweep_interval_s_max:
+            return None
         if self._decoded:
             return self._decoded.popleft()
         try:
@@ -219,6 +225,7 @@ class Pipeline:
 
     async def _sweep(self) -> None:
         """The second look at what is parked: finds what a crash or a race left unreleased."""
+        self._swept_at_s = asyncio.get_running_loop().time()
         rows = await self._read(PARKED_READY_READ, self._settings.batch_records_max)
         if rows:
             further = await self._commit_parked(rows)

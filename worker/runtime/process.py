@@ -304,12 +304,13 @@ class Processor:
         decision, now = judged.decision, judged.loaded.now
         told = [v for v, place in zip(decision.verdicts, judged.places, strict=True) if place is not None]
         records: list[OutRecord] = []
+        writer = self.writer.at(now)
         for some in in_turns(told):
-            records += self.writer.answers(some, sorted_out.traceparents, now)
+            records += writer.answers(some, sorted_out.traceparents)
             await asyncio.sleep(0)
-        records += self.writer.side_records(told, sorted_out.traceparents, now)
+        records += writer.side_records(told, sorted_out.traceparents)
         for levels in in_turns(list(decision.levels_changed)):
-            records += self.writer.level_records(levels, now)
+            records += writer.level_records(levels)
             await asyncio.sleep(0)
         sorted_out.dead += [
             _refused_by_rules(verdict, judged.origins)
@@ -332,12 +333,10 @@ class Processor:
         if sorted_out.dead:
             first_place = batch_id * PLACES_PER_BATCH + len(records)
             await self._write_dead(connection, sorted_out, first_place, now)
-            judged = sorted_out.origins.keys()
+            judged, writer = sorted_out.origins.keys(), self.writer.at(now)
             results = [letter for letter in sorted_out.dead if (letter.source, letter.event_id) not in judged]
             records = (
-                records
-                + self.writer.dead_letter_records(sorted_out.dead, now)
-                + self.writer.dead_letter_results(results, now)
+                records + writer.dead_letter_records(sorted_out.dead) + writer.dead_letter_results(results)
             )
         return records
 

@@ -49,6 +49,9 @@ class RelaySettings:
     publish_lease: timedelta = timedelta(seconds=60)
     queue_batches_max: int = 4
     sweep_interval_s: float = 5.0
+    """Between looks at what others left unpublished, while nothing else is to be done."""
+    sweep_interval_s_max: float = 30.0
+    """The same under load: batches of this worker give way so often."""
 
 
 class Relay:
@@ -73,6 +76,7 @@ class Relay:
         self._answerable: dict[int, int] = {}
         """Level → the newest version that this worker has committed and will see through to the topic."""
         self._open: set[int] = set()
+        self._swept_at_s = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -100,19 +104,29 @@ class Relay:
     async def run(self) -> None:
         """Publish for ever. Raises what is neither transient nor foreseen: the process has to end then."""
         while True:
-            try:
-                async with asyncio.timeout(self._settings.sweep_interval_s):
-                    batches = [await self._queue.get()]
-            except TimeoutError:
+            batches = await self._next()
+            if not batches:
                 await self._retrying(self._sweep)
                 continue
-            while not self._queue.empty():
-                batches.append(self._queue.get_nowait())
             await self._retrying(lambda: self._carry(batches))  # noqa: B023  # awaited before the next turn
             self._open.difference_update(b.batch_id for b in batches if b.batch_id is not None)
             if self._queue.empty() and not self._open:
                 self._answerable.clear()
                 self._idle.set()
+
+    async def _next(self) -> list[Committed]:
+        """The batches that wait; none when the time has come to look at what others left."""
+        settings = self._settings
+        if asyncio.get_running_loop().time() - self._swept_at_s > settings.sweep_interval_s_max:
+            return []
+        try:
+            async with asyncio.timeout(settings.sweep_interval_s):
+                batches = [await self._queue.get()]
+        except TimeoutError:
+            return []
+        while not self._queue.empty():
+            batches.append(self._queue.get_nowait())
+        return batches
 
     async def sweep(self) -> int:
         """Publish rows whose lease ran out, once; how many were taken over."""
@@ -140,6 +154,7 @@ class Relay:
         await self._close([batch.batch_id for batch in batches if batch.batch_id is not None])
 
     async def _sweep(self) -> int:
+        self._swept_at_s = asyncio.get_running_loop().time()
         async with connection(self._pool) as db:
             rows = await db.fetch(BATCHES_CLAIM, self._settings.publish_lease, CLAIM_BATCHES_MAX)
         rows = [row for row in rows if row["batch_id"] not in self._open]
@@ -198,14 +213,13 @@ def _present_state(writer: AnswerWriter, row: asyncpg.Record, now: datetime) -> 
     quantities = [
         row[bucket] for bucket in ("stocked", "reserved", "incoming", "damaged", "quarantined", "shortfall")
     ]
-    return writer.level_record(
+    return writer.at(now).level_record(
         row["inventory_item_id"],
         row["sku"],
         row["decimal_places"],
         row["location_id"],
         quantities,
         row["version"],
-        now,
     )
 
 
