@@ -1,0 +1,91 @@
+"""Another order in which the same events may arrive.
+
+Events about orders, carts and reservations change places; catalogue and stock events stay where they are and
+nothing passes them: a count before a shipment is not the same as after it, and an order placed before a
+location was stocked may be served from elsewhere. So the file is cut at those events, and each segment
+between them is shuffled.
+
+Some events of one order do not commute either, whatever the worker does. They keep their order among each
+other: placements of the same order, news under one fulfilment, return or event id (the first one counts),
+and shipments and moves of an order where one of them names a location.
+"""
+
+import random
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import groupby
+
+from schemas.event_type import EventType
+from worker.dev.event_lines import LineRecord
+
+MOVABLE = ("order.", "cart.", "reservation.")
+
+
+def is_movable(record: LineRecord) -> bool:
+    """Whether the record changes places: an event about an order, a cart or a reservation."""
+    return record.type is not None and record.type.startswith(MOVABLE)
+
+
+def segments(records: Iterable[LineRecord]) -> Iterator[list[LineRecord]]:
+    """The file cut into runs of movable events and single other ones, each to be settled before the next."""
+    for movable, run in groupby(records, is_movable):
+        if movable:
+            yield list(run)
+        else:
+            for record in run:
+                yield [record]
+
+
+def shuffled(segment: Sequence[LineRecord], seed: int) -> list[LineRecord]:
+    """The segment's records in an order drawn by the seed, those that do not commute in their own."""
+    places = list(range(len(segment)))
+    random.Random(f"{seed} {segment[0].line_no if segment else 0}").shuffle(places)
+    lanes = _lanes(segment)
+    members: dict[int, list[int]] = {}
+    for at in places:
+        members.setdefault(lanes[at], []).append(at)
+    in_order = {lane: iter(sorted(held)) for lane, held in members.items()}
+    return [segment[next(in_order[lanes[at]])] for at in places]
+
+
+def _lanes(segment: Sequence[LineRecord]) -> list[int]:
+    """For each record the first of those that it keeps its order with."""
+    located = {
+        _order(record)
+        for record in segment
+        if record.type == EventType.RESERVATION_MOVED
+        or (record.type == EventType.ORDER_FULFILLED and "location_id" in record.data)
+    }
+    lanes = list(range(len(segment)))
+    first: dict[Hashable, int] = {}
+    for at, record in enumerate(segment):
+        for key in _keys(record, located):
+            lanes[_root(lanes, at)] = _root(lanes, first.setdefault(key, at))
+    return [_root(lanes, at) for at in range(len(segment))]
+
+
+def _keys(record: LineRecord, located: set[str]) -> Iterator[Hashable]:
+    """What two records must have in common to keep their order."""
+    order = _order(record)
+    if record.event_id is not None:
+        yield "event", record.source, record.event_id
+    match record.type:
+        case EventType.ORDER_PLACED:
+            yield "placed", order
+        case EventType.ORDER_FULFILLED | EventType.RESERVATION_MOVED if order in located:
+            yield "shipped", order
+        case EventType.ORDER_FULFILLED:
+            yield "fulfillment", order, str(record.data.get("fulfillment_id"))
+        case EventType.ORDER_RETURNED:
+            yield "return", order, str(record.data.get("return_id"))
+        case _:
+            pass
+
+
+def _order(record: LineRecord) -> str:
+    return str(record.data.get("order_id"))
+
+
+def _root(lanes: list[int], at: int) -> int:
+    while lanes[at] != at:
+        at = lanes[at]
+    return at

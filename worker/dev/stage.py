@@ -1,0 +1,105 @@
+"""Where a simulation takes place: servers, database, topics, and the settings of workers on them."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.topics import TYPES_BY_TOPIC
+from worker.dev.scratch import scratch_database, scratch_name, scratch_topics
+from worker.dev.servers import SHORT_LIVED, start_pair
+from worker.runtime.migrate import migrate
+from worker.runtime.topics import ensure_topics
+from worker.settings import Settings, load_settings
+
+KAFKA_HEAP_MB = 384
+
+UNSAFE: Mapping[str, str] = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""For a server whose data is thrown away: a crash of it ends the simulation anyway."""
+
+SWEEP_INTERVAL_MS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A migrated database, topics, and the settings that workers there need."""
+
+    settings: Settings
+    topic_prefix: str = ""
+    """What the input topics' names begin with here."""
+
+    @property
+    def database_url(self) -> str:
+        """As the database's owner."""
+        return self.settings.database_url.get_secret_value()
+
+
+@asynccontextmanager
+async def embedded_stage(partitions: int) -> AsyncIterator[Stage]:
+    """A fresh embedded pair, thrown away at the end. Raises ServerError."""
+    with _folder() as folder:
+        pair = await asyncio.to_thread(
+            start_pair,
+            folder,
+            fresh=True,
+            heap_mb=KAFKA_HEAP_MB,
+            java_options=SHORT_LIVED,
+            postgres_settings=UNSAFE,
+        )
+        try:
+            yield await _prepared(pair.kafka.bootstrap, pair.postgres.url, partitions, {})
+        finally:
+            pair.discard()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for servers' data that goes with the block; Postgres, as another user, may pass through it."""
+    folder = Path(tempfile.mkdtemp(prefix="inventory-simulate-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def scratch_stage(bootstrap: str, database_url: str, partitions: int) -> AsyncIterator[Stage]:
+    """A database, a group and input topics of our own on given servers, taken away at the end."""
+    name = scratch_name()
+    types = {f"{name}.{topic}": type_name for topic, type_name in TYPES_BY_TOPIC.items()}
+    more: dict[str, object] = {"consumer_group": name, "topic_types": types}
+    async with scratch_database(database_url, name) as url, scratch_topics(bootstrap, list(types)):
+        stage = await _prepared(bootstrap, url, partitions, more)
+        yield Stage(stage.settings, f"{name}.")
+
+
+@asynccontextmanager
+async def kept_stage(bootstrap: str, database_url: str) -> AsyncIterator[Stage]:
+    """Given servers as they are; what happens there stays."""
+    yield await _prepared(bootstrap, database_url, None, {})
+
+
+async def _prepared(
+    bootstrap: str, database_url: str, partitions: int | None, more: Mapping[str, object]
+) -> Stage:
+    settings = load_settings(
+        {
+            "kafka_bootstrap": bootstrap,
+            "database_url": database_url,
+            "worker_name": "simulate",
+            "sweep_interval_ms": SWEEP_INTERVAL_MS,
+            **more,
+        }
+    )
+    await migrate(database_url)
+    await ensure_topics(
+        bootstrap,
+        partitions or settings.topic_partitions,
+        settings.topic_replication,
+        input_topics=settings.topic_types or TYPES_BY_TOPIC,
+    )
+    return Stage(settings)
