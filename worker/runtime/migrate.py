@@ -98,6 +98,7 @@ async def _run(
     connection: "asyncpg.Connection[asyncpg.Record]", number: int, name: str, scripts: list[str]
 ) -> None:
     async with connection.transaction():
+        await connection.execute(sql.query("migration_patience"))
         for script in scripts:
             await connection.execute(script)
         await connection.execute(sql.query("migration_insert"), number, name, _wanted()[number])
