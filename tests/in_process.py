@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
@@ -188,8 +189,10 @@ class InProcessWorker:
         self,
         pool: "Pool",
         name: str = "w1",
+        *,
         publisher: Publisher | None = None,
         publish_lease: timedelta = timedelta(0),
+        sweep_interval_s_max: float = inf,
     ) -> None:
         self.name = name
         self.pool = pool
@@ -204,7 +207,9 @@ class InProcessWorker:
             writer,
         )
         self.relay = Relay(
-            RelaySettings(queue_batches_max=0, publish_lease=publish_lease),
+            RelaySettings(
+                queue_batches_max=0, publish_lease=publish_lease, sweep_interval_s_max=sweep_interval_s_max
+            ),
             pool,
             publisher or self.published,
             writer,
@@ -212,7 +217,7 @@ class InProcessWorker:
             lambda: datetime.now(UTC),
         )
         self.pipeline = Pipeline(
-            PipelineSettings(),
+            PipelineSettings(sweep_interval_s_max=sweep_interval_s_max),
             pool,
             self.processor,
             self.relay,

@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 from schemas.topics import Output
 from tests.books import connected, contradictions, dead, levels, parked, rows_of, waiting_for_a_lock
 from tests.in_process import (
+    DEADLINE_S,
     Crash,
     Gate,
     InProcessWorker,
@@ -19,6 +20,7 @@ from tests.in_process import (
     Point,
     Topics,
     answers,
+    batch_of,
     crash_at,
     line,
     on,
@@ -343,6 +345,34 @@ async def test_an_order_parked_while_its_variant_is_made_elsewhere_is_found_by_i
     gate.open()
 
     assert outcomes(await parking) == [("p1", "parked"), ("p1", "applied")]
+    assert await parked(db) == {}
+    assert await levels(db) == {"v1@A": "10/2", "v2@A": "10/0"}
+
+
+async def test_what_a_crash_left_is_found_however_many_batches_wait(
+    worker: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    await worker.deliver(*shop(topics))
+    await worker.deliver(order(topics, "o1", "v9", event_id="p1"))
+    worker.processor.at = crash_at(Point.AFTER_COMMIT)
+    with pytest.raises(Crash):
+        await worker.judge(topics.event("variant.created", variant_id="v9", inventory_items=[{"sku": "S1"}]))
+    busy = InProcessWorker(worker.pool, "w2", sweep_interval_s_max=0.05)
+    running = [asyncio.ensure_future(loop) for loop in (busy.pipeline.run(), busy.relay.run())]
+    wanted = {("p1", "applied"), ("e9", "applied")}
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while not wanted <= set(outcomes(busy.published.records)):
+                asked = topics.event(
+                    "cart.validated", cart_id="c", sales_channel_id="web", lines=[line("l1", "v1", 1)]
+                )
+                await busy.pipeline.offer(batch_of([asked]))
+    finally:
+        for loop in running:
+            loop.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    await busy.sweep()
+
     assert await parked(db) == {}
     assert await levels(db) == {"v1@A": "10/2", "v2@A": "10/0"}
 
