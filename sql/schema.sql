@@ -508,18 +508,19 @@ begin
             select unnest(item_nos) as item_no
             union all
             select p.item_no
-            from order_line as l
+            from unnest(existing) as e (order_no)
+            inner join order_line as l on l.order_no = e.order_no
             inner join recipe_part as p on p.recipe_no = l.recipe_no
-            where l.order_no = any(existing)
         ) as u;
     end if;
 
     -- Items: each guards its levels at all locations, their reservations, and levels not yet made.
     if cardinality(items_locked) > 0 then
-        perform i.item_no from inventory_item as i
-        where i.item_no = any(items_locked)
+        perform i.item_no
+        from unnest(items_locked) as u (item_no)
+        inner join inventory_item as i on i.item_no = u.item_no
         order by i.item_no
-        for no key update;
+        for no key update of i;
     end if;
 
     -- Read under the locks.
@@ -536,13 +537,13 @@ begin
     into level_nos, level_items, level_locations, stocked, reserved, versions,
         detail_level_nos, incoming, damaged, quarantined, shortfall, low_stock_thresholds, safety_stocks,
         backorder_limits
-    from level as l
+    from unnest(items_locked || item_nos_read) as u (item_no)
+    inner join level as l on l.item_no = u.item_no
     cross join lateral (
         select l.incoming > 0 or l.damaged > 0 or l.quarantined > 0 or l.shortfall > 0
             or l.low_stock_threshold is not null or l.safety_stock is not null
             or l.backorder_limit is not null as detailed
-    ) as d
-    where l.item_no = any(items_locked || item_nos_read);
+    ) as d;
 
     select c.catalogue_version into catalogue_version from catalogue_state as c;
     batch_id := nextval('batch_id');

@@ -7,8 +7,8 @@ select
     f.body_hash,
     array_agg(l.line_no order by l.line_no) as line_nos,
     array_agg(l.quantity_micro order by l.line_no) as quantities
-from fulfillment as f
+from unnest($1::bigint []) as u (order_no)
+inner join fulfillment as f on f.order_no = u.order_no
 inner join fulfillment_line as l on l.order_no = f.order_no and l.fulfillment_no = f.fulfillment_no
-where f.order_no = any($1::bigint [])
 group by f.order_no, f.fulfillment_no
 order by f.order_no, f.fulfillment_no

@@ -7,7 +7,7 @@ select
     l.variant_no,
     l.recipe_no,
     l.quantity_micro
-from order_line as l
+from unnest($1::bigint []) as u (order_no)
+inner join order_line as l on l.order_no = u.order_no
 inner join variant as v on v.variant_no = l.variant_no
-where l.order_no = any($1::bigint [])
 order by l.order_no, l.line_no

@@ -14,6 +14,6 @@ select
     p.key,
     p.value,
     p.headers
-from parked as p
-where p.order_no = any($1::bigint [])
+from unnest($1::bigint []) as u (order_no)
+inner join parked as p on p.order_no = u.order_no
 order by p.arrival

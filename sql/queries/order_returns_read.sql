@@ -8,8 +8,8 @@ select
     array_agg(l.line_no order by l.place) as line_nos,
     array_agg(l.quantity_micro order by l.place) as quantities,
     array_agg(l.disposition order by l.place) as dispositions
-from order_return as r
+from unnest($1::bigint []) as u (order_no)
+inner join order_return as r on r.order_no = u.order_no
 inner join order_return_line as l on l.order_no = r.order_no and l.return_no = r.return_no
-where r.order_no = any($1::bigint [])
 group by r.order_no, r.return_no
 order by r.order_no, r.return_no

@@ -7,7 +7,7 @@ select
     i.sku,
     i.decimal_places,
     i.low_stock_threshold
-from recipe_part as p
+from unnest($1::int []) as u (recipe_no)
+inner join recipe_part as p on p.recipe_no = u.recipe_no
 inner join inventory_item as i on i.item_no = p.item_no
-where p.recipe_no = any($1::int [])
 order by p.recipe_no, p.item_no

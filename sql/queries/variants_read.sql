@@ -10,5 +10,6 @@ select
     v.guard_version,
     v.guard_source,
     v.guard_time
-from variant as v
-where v.known and v.variant_id = any($1::text [])
+from unnest($1::text []) as u (variant_id)
+inner join variant as v on v.variant_id = u.variant_id
+where v.known

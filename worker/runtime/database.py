@@ -20,6 +20,7 @@ WORKER_ROLE = "inventory_worker"
 SESSION_SETTINGS = {
     "timezone": "UTC",
     "jit": "off",  # compiling a plan costs more than any of these statements runs
+    "enable_seqscan": "off",  # all are look-ups by key; on a table that grew since its last analyze it scans
     "statement_timeout": "60s",
     "lock_timeout": "20s",
     "idle_in_transaction_session_timeout": "30s",  # a stopped worker's locks are freed
