@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from schemas.quantity import SMALLEST_MAX, text
 from worker.domain.availability import Shortage
 from worker.domain.decision import Json
-from worker.domain.model import Item, Level, Line, Location
+from worker.domain.model import Item, Level, Location
 
 
 def units_text(item: Item, units: int) -> int | str:
@@ -59,16 +59,3 @@ def shortage_json(shortage: Shortage) -> Json:
 def shortages_json(shortages: Iterable[Shortage]) -> list[Json]:
     """All short lines of an answer."""
     return [shortage_json(shortage) for shortage in shortages]
-
-
-def reservations_json(line: Line) -> list[Json]:
-    """What a line holds."""
-    return [
-        {
-            "inventory_item_id": (level := reservation.level).item.inventory_item_id,
-            "location_id": level.location.location_id,
-            "quantity": text(reservation.quantity, level.item.decimal_places),
-        }
-        for reservation in line.reservations
-        if reservation.quantity
-    ]

@@ -53,8 +53,11 @@ def order_placed(books: Books, event: Event) -> Verdict:
     order.strategy = strategy
     order.cart_id = data.cart_id
     books.decision.orders_touched[order] = None
-    books.decision.lines_new += [(order, line) for line in lines]
-    answer["lines"] = [_placed_line(line) for line in lines]
+    lines_new, answers = books.decision.lines_new, list[Json]()
+    for line in lines:
+        lines_new.append((order, line))
+        answers.append(_placed_line(line))
+    answer["lines"] = answers
     return Verdict(event, Outcome.APPLIED, answer, order)
 
 
@@ -77,9 +80,12 @@ def _frozen_lines(
                 return WaitsFor(WaitKind.LOCATION, location_id)
             firm[line_no] = location_id
         recipe, line_item_id = variant.recipe, one.line_item_id
-        quantity_micro = quantity * MICRO if type(quantity) is int else micro(quantity)
-        if recipe is not None and not fits(quantity_micro, recipe):
-            return Poison(f"the quantity of line {line_item_id} is not countable in its items")
+        if type(quantity) is int:
+            quantity_micro = quantity * MICRO
+        else:
+            quantity_micro = micro(quantity)
+            if recipe is not None and not fits(quantity_micro, recipe):
+                return Poison(f"the quantity of line {line_item_id} is not countable in its items")
         lines.append(Line(line_no, line_item_id, variant_id, variant.variant_no, recipe, quantity_micro))
     return lines
 
