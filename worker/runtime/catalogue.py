@@ -90,7 +90,7 @@ class CatalogueCache:
 
     async def _read_variants(self, connection: "Connection", variant_ids: list[str]) -> None:
         rows = await connection.fetch(VARIANTS_READ, variant_ids)
-        recipe_nos = [row["recipe_no"] for row in rows if row["recipe_no"] is not None]
+        recipe_nos = {row["recipe_no"] for row in rows if row["recipe_no"] is not None}
         await self._know_recipes(connection, [n for n in recipe_nos if n not in self._recipes])
         for row in rows:
             recipe = None if row["recipe_no"] is None else self._recipes[row["recipe_no"]]
