@@ -206,6 +206,16 @@ ABSOLUTE = [
         after="shirt: A 4",
     ),
     Scenario(
+        "times of different sources are not compared",
+        before="shirt: A 1, B 1",
+        events="""
+            channel web: A time=20              -> applied
+            channel web: B time=10 source=erp   -> applied
+            channel web: A time=5 source=erp    -> stale
+            place o1: 1 shirt                   -> applied, L1 holds 1 shirt B
+        """,
+    ),
+    Scenario(
         "without version and time the last to arrive wins",
         before="shirt: A 1",
         events="""
@@ -666,6 +676,15 @@ FULFILLMENT = [
             ship o1/f1: L1 2, L2 1 from B       -> applied
         """,
         after="shirt: A 5/1, B 0",
+    ),
+    Scenario(
+        "two lines of one item share what nobody holds at a location",
+        before="shirt: A 5, B 5/4",
+        events="""
+            place o1: 2 shirt @A, 2 shirt @A    -> applied
+            ship o1/f1: L1 1, L2 1 from B       -> insufficient_stock, short L2 shirt 1>0, at B 0
+        """,
+        after="shirt: A 5/4, B 5/4",
     ),
     Scenario(
         "fulfillment ids are unique per order; told again it was applied before, or conflicts",
