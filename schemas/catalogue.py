@@ -84,13 +84,6 @@ class VariantCreated(ItemAttributes):
     """The recipe; a part must not be listed twice."""
     version: Version | None = None
 
-    @model_validator(mode="after")
-    def _parts_once(self) -> Self:
-        refuse_doubled(
-            (part.inventory_item_id or part.sku for part in self.inventory_items), "inventory_items"
-        )
-        return self
-
 
 class LocationCreated(Contract):
     """A stock location came to be."""

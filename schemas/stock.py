@@ -21,17 +21,11 @@ from schemas.quantity import Delta, StockQuantity
 _ITEM_NAMES = ("inventory_item_id", "sku", "variant_id")
 
 
-class AdjustableBucket(StrEnum):
-    """What stock.adjusted may change."""
+class StockBucket(StrEnum):
+    """What stock.set and stock.adjusted may name.
 
-    STOCKED = "stocked"
-    INCOMING = "incoming"
-    DAMAGED = "damaged"
-    QUARANTINED = "quarantined"
-
-
-class SettableBucket(StrEnum):
-    """What stock.set may set; `available` sets stocked so that commitments are kept."""
+    Setting `available` sets stocked so that commitments are kept; adjusting it is refused.
+    """
 
     STOCKED = "stocked"
     INCOMING = "incoming"
@@ -59,7 +53,7 @@ class StockSet(NamesItem):
     """A bucket was counted: absolute for that bucket; makes the level where there is none."""
 
     location_id: Id
-    bucket: Annotated[Word[SettableBucket], NullIs(SettableBucket.STOCKED)] = SettableBucket.STOCKED
+    bucket: Annotated[Word[StockBucket], NullIs(StockBucket.STOCKED)] = StockBucket.STOCKED
     quantity: StockQuantity
     low_stock_threshold: StockQuantity | None = None
     safety_stock: StockQuantity | None = None
@@ -73,6 +67,6 @@ class StockAdjusted(NamesItem):
     """A bucket changed by a difference; refused as `below_zero` where the bucket would not bear it."""
 
     location_id: Id
-    bucket: Annotated[Word[AdjustableBucket], NullIs(AdjustableBucket.STOCKED)] = AdjustableBucket.STOCKED
+    bucket: Annotated[Word[StockBucket], NullIs(StockBucket.STOCKED)] = StockBucket.STOCKED
     delta: Delta
     reason: Label | None = None

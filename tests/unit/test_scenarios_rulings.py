@@ -274,6 +274,7 @@ STOCK = [
         events="""
             adjust shirt A -11                  -> below_zero, level shirt A 10/8 v2
             adjust shirt A -1 damaged           -> below_zero
+            adjust shirt A +1 available         -> conflict, level shirt A 10/8 v2
             adjust shirt A -5  -> applied, alert oversold shirt A -3, alert out_of_stock shirt A -3
         """,
         after="shirt: A 5/8 shortfall=3",

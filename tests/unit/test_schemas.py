@@ -137,7 +137,7 @@ def test_every_answer_has_an_example() -> None:
         ("stock.set", {"sku": "s", "location_id": "l", "quantity": 1, "version": 0}),
         ("stock.set", {"sku": "s", "location_id": "l", "quantity": 1, "expected_level_version": -1}),
         ("stock.adjusted", {"sku": "s", "location_id": "l", "delta": 0}),
-        ("stock.adjusted", {"sku": "s", "location_id": "l", "delta": 1, "bucket": "available"}),
+        ("stock.adjusted", {"sku": "s", "location_id": "l", "delta": 1, "bucket": "reserved"}),
         ("variant.created", {"variant_id": "v", "manage_inventory": "yes"}),
         ("variant.created", {"variant_id": "v", "decimal_places": 7}),
         ("variant.created", {"variant_id": "v", "inventory_items": [{}]}),

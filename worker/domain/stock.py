@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from schemas.outcome import Outcome
 from schemas.quantity import SMALLEST_MAX, smallest, text
-from schemas.stock import SettableBucket, StockAdjusted, StockSet
+from schemas.stock import StockAdjusted, StockBucket, StockSet
 from worker.domain.alerts import oversold
 from worker.domain.answer import level_json
 from worker.domain.books import Books
@@ -53,7 +53,7 @@ def stock_set(books: Books, event: Event) -> Verdict:
 
     level = books.level_made(place.item, place.location)
     target = _units(place.item, data.quantity)
-    if data.bucket is SettableBucket.AVAILABLE:
+    if data.bucket is StockBucket.AVAILABLE:
         delta = target - level.available
         books.move(level, Bucket.STOCKED, delta)
     else:
@@ -76,14 +76,13 @@ def stock_adjusted(books: Books, event: Event) -> Verdict:
     if not isinstance(place, Place):
         return stopped(event, place, books.snapshot, answer)
     answer["inventory_item_id"] = place.item.inventory_item_id
-    bucket = BUCKETS[data.bucket]
-    obstacle = _adjust_obstacle(data, place, bucket)
+    obstacle = _adjust_obstacle(data, place)
     if obstacle is not None:
         answer["levels"] = [] if place.level is None else [level_json(place.level)]
         return stopped(event, obstacle, books.snapshot, answer)
 
     level = books.level_made(place.item, place.location)
-    books.move(level, bucket, _units(place.item, data.delta))
+    books.move(level, BUCKETS[data.bucket], _units(place.item, data.delta))
     return _counted(books, event, level, answer, changed=True)
 
 
@@ -140,13 +139,18 @@ def _set_obstacle(event: Event, data: StockSet, place: Place, guard: Guard) -> O
             Outcome.VERSION_MISMATCH,
             f"the level stands at version {version}, not {data.expected_level_version}",
         )
-    promised = level.reserved if level is not None and data.bucket is SettableBucket.AVAILABLE else 0
+    promised = level.reserved if level is not None and data.bucket is StockBucket.AVAILABLE else 0
     if _units(item, data.quantity) + promised > SMALLEST_MAX:
         return _uncountable(item)
     return None
 
 
-def _adjust_obstacle(data: StockAdjusted, place: Place, bucket: Bucket) -> Obstacle | None:
+def _adjust_obstacle(data: StockAdjusted, place: Place) -> Obstacle | None:
+    if data.bucket is StockBucket.AVAILABLE:
+        return Refusal(
+            Outcome.CONFLICT, "what is available follows from stock and reservations: adjust stocked"
+        )
+    bucket = BUCKETS[data.bucket]
     delta = smallest(data.delta, place.item.decimal_places)
     if delta is None:
         return _uncountable(place.item)

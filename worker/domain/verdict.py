@@ -44,7 +44,7 @@ def stopped(
         case WaitsFor(kind, key):
             until = snapshot.parked_deadline
             answer["waits_for"] = {"kind": kind.name.lower(), "key": key}
-            answer["until"] = until.isoformat()
+            answer["until"] = until.isoformat().replace("+00:00", "Z")
             return Verdict(event, Outcome.PARKED, answer, order, waits_for=obstacle, until=until)
         case Refusal(outcome, message):
             answer["message"] = message

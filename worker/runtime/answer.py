@@ -236,10 +236,6 @@ def _answer(verdict: Verdict) -> Json:
     }
     if verdict.reason is not None:
         value["reason"] = verdict.reason
-    if verdict.waits_for is not None and verdict.until is not None:
-        kind, key = verdict.waits_for
-        value["waits_for"] = {"kind": kind.name.lower(), "key": key}
-        value["until"] = _time(verdict.until)
     return value
 
 

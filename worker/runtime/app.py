@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import asyncpg
 from aiokafka import TopicPartition
@@ -31,7 +31,7 @@ from worker.runtime.errors import Fatal, Transient
 from worker.runtime.interned import Interned
 from worker.runtime.load import Loader
 from worker.runtime.migrate import require_fitting_schema
-from worker.runtime.pipeline import CommitOffsets, IsCurrent, Pipeline, PipelineSettings
+from worker.runtime.pipeline import Pipeline, PipelineSettings
 from worker.runtime.process import Processor, ProcessorSettings
 from worker.runtime.publish import Publisher, PublisherSettings
 from worker.runtime.relay import Relay, RelaySettings
@@ -57,6 +57,13 @@ OnJudged = Callable[[Mapping[TopicPartition, int]], None]
 
 def _told_nobody(_next_offsets: Mapping[TopicPartition, int]) -> None:
     """For workers that nobody waits for."""
+
+
+class _Parts(NamedTuple):
+    relay: Relay
+    pipeline: Pipeline
+    intake: Intake
+    watchdog: Watchdog
 
 
 class Worker:
@@ -91,11 +98,45 @@ class Worker:
             loop.add_signal_handler(number, self.stop)
 
     async def _run_with(self, pool: "Pool", publisher: Publisher) -> None:
+        parts = self._built(pool, publisher)
+        relay, pipeline, intake, watchdog = parts
+        loops = [asyncio.ensure_future(loop) for loop in (pipeline.run(), relay.run())]
+        try:
+            await _until_deadline(intake.start, self.settings.start_deadline_s)
+            log.info("worker %s reads as %s", self.name, self.settings.consumer_group)
+            _collect_garbage_rarely()
+            loops += [
+                asyncio.ensure_future(intake.run_until_stopped()),
+                asyncio.ensure_future(watchdog.run(intake)),
+            ]
+            stopping = asyncio.ensure_future(self._stopping.wait())
+            await asyncio.wait([*loops, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for loop in loops:
+                if loop.done():
+                    loop.result()
+            stopping.cancel()
+            await self._end_in_order(parts)
+        finally:
+            await intake.stop()
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+
+    async def _end_in_order(self, parts: "_Parts") -> None:
+        """Let what is under way end: no record is redelivered and no answer is late because of a stop."""
+        log.info("worker %s ends", self.name)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.stop_deadline_s):
+                await parts.intake.halt()
+                await parts.pipeline.drain()
+                await parts.relay.idle()
+
+    def _built(self, pool: "Pool", publisher: Publisher) -> "_Parts":
         settings = self.settings
+        topics = settings.topic_types or TYPES_BY_TOPIC
         writer = AnswerWriter(
             settings.cloudevents_source, settings.consumer_group, version("inventory-worker")
         )
-        topics = settings.topic_types or TYPES_BY_TOPIC
         watchdog = Watchdog(WatchdogSettings(stuck_s_max=settings.stuck_after_s), time.monotonic)
         relay_beat, batch_beat = (
             watchdog.loop(name, settings.stuck_after_s) for name in ("relay", "batches")
@@ -111,16 +152,39 @@ class Worker:
             lambda: Backoff(random.random, relay_beat),
             _clock,
         )
-        pipeline = self._pipeline(
+        pipeline = Pipeline(
+            PipelineSettings(
+                batch_records_max=settings.batch_records_max,
+                sweep_interval_s=settings.sweep_interval_ms / 1000,
+            ),
             pool,
+            self._processor(writer, topics),
             relay,
-            writer,
             topics,
             lambda offsets: self._commit(intake, offsets),
             lambda batch: intake.is_current(batch),  # noqa: PLW0108  # intake is made from the pipeline
             lambda: Backoff(random.random, batch_beat),
         )
-        intake = Intake(
+        intake = self._intake(pool, pipeline, topics)
+        return _Parts(relay, pipeline, intake, watchdog)
+
+    def _processor(self, writer: AnswerWriter, topics: Mapping[str, str]) -> Processor:
+        settings = self.settings
+        interned = Interned()
+        return Processor(
+            ProcessorSettings(
+                worker=self.name,
+                consumer_group=settings.consumer_group,
+                publish_lease=timedelta(seconds=settings.publish_lease_s),
+            ),
+            Loader(CatalogueCache(), interned, topics, timedelta(seconds=settings.parked_deadline_s)),
+            interned,
+            writer,
+        )
+
+    def _intake(self, pool: "Pool", pipeline: Pipeline, topics: Mapping[str, str]) -> Intake:
+        settings = self.settings
+        return Intake(
             IntakeSettings(
                 bootstrap=settings.kafka_bootstrap,
                 group=settings.consumer_group,
@@ -131,73 +195,6 @@ class Worker:
             pipeline.offer,
             lambda partitions: self._positions(pool, partitions),
             lambda _partitions: pipeline.drain(),
-        )
-        loops = [asyncio.ensure_future(loop) for loop in (pipeline.run(), relay.run())]
-        try:
-            await _until_deadline(intake.start, settings.start_deadline_s)
-            log.info("worker %s reads %d topics", self.name, len(topics))
-            _collect_garbage_rarely()
-            loops += [
-                asyncio.ensure_future(intake.run_until_stopped()),
-                asyncio.ensure_future(watchdog.run(intake)),
-            ]
-            stopping = asyncio.ensure_future(self._stopping.wait())
-            await asyncio.wait([*loops, stopping], return_when=asyncio.FIRST_COMPLETED)
-            for loop in loops:
-                if loop.done():
-                    loop.result()
-            stopping.cancel()
-            await self._end_in_order(intake, pipeline, relay)
-        finally:
-            await intake.stop()
-            for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
-
-    async def _end_in_order(self, intake: Intake, pipeline: Pipeline, relay: Relay) -> None:
-        """Let what is under way end: no record is redelivered and no answer is late because of a stop."""
-        log.info("worker %s ends", self.name)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.settings.stop_deadline_s):
-                await intake.halt()
-                await pipeline.drain()
-                await relay.idle()
-
-    def _pipeline(
-        self,
-        pool: "Pool",
-        relay: Relay,
-        writer: AnswerWriter,
-        topics: Mapping[str, str],
-        commit_offsets: CommitOffsets,
-        is_current: IsCurrent,
-        backoff: Callable[[], Backoff],
-    ) -> Pipeline:
-        settings = self.settings
-        interned = Interned()
-        loader = Loader(CatalogueCache(), interned, topics, timedelta(seconds=settings.parked_deadline_s))
-        processor = Processor(
-            ProcessorSettings(
-                worker=self.name,
-                consumer_group=settings.consumer_group,
-                publish_lease=timedelta(seconds=settings.publish_lease_s),
-            ),
-            loader,
-            interned,
-            writer,
-        )
-        return Pipeline(
-            PipelineSettings(
-                batch_records_max=settings.batch_records_max,
-                sweep_interval_s=settings.sweep_interval_ms / 1000,
-            ),
-            pool,
-            processor,
-            relay,
-            topics,
-            commit_offsets,
-            is_current,
-            backoff,
         )
 
     async def _commit(self, intake: Intake, next_offsets: Mapping[TopicPartition, int]) -> None:
