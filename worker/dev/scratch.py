@@ -20,14 +20,19 @@ def scratch_name() -> str:
 
 
 @asynccontextmanager
-async def scratch_database(url: str, name: str) -> AsyncIterator[str]:
-    """The URL of a new, empty database for the block, on the given one's server. Raises Fatal if refused."""
+async def scratch_database(url: str, name: str, template: str = "template1") -> AsyncIterator[str]:
+    """The URL of a new database for the block, on the given one's server: empty, or a copy of `template`.
+
+    Nobody may be connected to the one that is copied. Raises Fatal if refused.
+    """
     maker = await asyncpg.connect(url)
     try:
         try:
-            await maker.execute(await maker.fetchval(DATABASE_CREATE, name, "template1"))
+            await maker.execute(await maker.fetchval(DATABASE_CREATE, name, template))
         except asyncpg.InsufficientPrivilegeError:
-            message = "the database's user may not make a database to simulate in; --keep uses the one given"
+            message = (
+                "the database's user may not make a database for this; `simulate --keep` uses the one given"
+            )
             raise Fatal(message) from None
         try:
             yield urlsplit(url)._replace(path=f"/{name}").geturl()

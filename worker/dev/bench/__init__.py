@@ -1,0 +1,6 @@
+"""How fast the worker is on this machine, against its own limit and against a naive worker."""
+
+from worker.dev.bench.model import BenchError, BenchOptions, BenchResult
+from worker.dev.bench.run import run_bench
+
+__all__ = ["BenchError", "BenchOptions", "BenchResult", "run_bench"]

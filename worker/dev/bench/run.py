@@ -1,0 +1,87 @@
+"""A whole measurement: the ground is laid, everybody is warmed up, then each case has its turn."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import uvloop
+
+from schemas.topics import PARTITIONS
+from worker.dev.bench.cases import NAIVE, WORKER, Orders, end_to_end, limit
+from worker.dev.bench.databases import database, prepare_log
+from worker.dev.bench.in_memory import fill
+from worker.dev.bench.kafka import lay_ready
+from worker.dev.bench.model import BenchOptions, BenchResult, Run, summary
+from worker.dev.bench.profile import busiest_functions, stage_times
+from worker.dev.bench.servers import Servers, servers
+from worker.dev.bench.workload import Message, Workload
+from worker.dev.scratch import scratch_topics
+from worker.runtime.migrate import migrate
+from worker.runtime.topics import ensure_topics
+
+Report = Callable[[str], None]
+
+NAIVE_WARMUP_SHARE = 5
+"""The naive worker is warmed up with one order for so many that are measured: it is slow."""
+
+
+def run_bench(options: BenchOptions, report: Report) -> BenchResult:
+    """Measure the worker, its limit and the naive worker on the same servers, tables and orders.
+
+    `report` is told what is being done. Raises BenchError and ServerError, and of given servers what their
+    clients raise.
+    """
+    report("starting servers")
+    with servers(options) as where:
+        return uvloop.run(_measured(options, where, report))
+
+
+async def _measured(options: BenchOptions, where: Servers, report: Report) -> BenchResult:
+    workload = Workload(options.items)
+    orders = list(workload.orders(max(options.orders, options.naive_orders), options.seed))
+    warmup = list(workload.orders(options.warmup_orders, options.seed + 1))
+    report(f"catalogue and stock of {workload.items:,} items")
+    async with (
+        _ground(where, workload) as template_url,
+        _laid_ready(where, orders[: options.orders]) as all_orders,
+        _laid_ready(where, orders[: options.naive_orders]) as naive_orders,
+        _laid_ready(where, warmup) as warmup_orders,
+        _laid_ready(where, warmup[: options.naive_orders // NAIVE_WARMUP_SHARE]) as naive_warmup_orders,
+    ):
+        report("warming up")
+        await prepare_log(where)
+        await limit(where, template_url, warmup)
+        await end_to_end(where, template_url, warmup_orders, WORKER)
+        await end_to_end(where, template_url, naive_warmup_orders, NAIVE)
+        runs: list[Run] = []
+        for number in range(1, options.rounds + 1):
+            report(f"round {number} of {options.rounds}: {options.orders:,} orders in memory")
+            runs.append(await limit(where, template_url, all_orders.messages))
+            report(f"round {number} of {options.rounds}: {options.orders:,} orders from Kafka to Kafka")
+            runs.append(await end_to_end(where, template_url, all_orders, WORKER))
+        report(f"{options.naive_orders:,} orders through the naive worker")
+        runs.append(await end_to_end(where, template_url, naive_orders, NAIVE))
+        if not options.profile:
+            return summary(runs)
+        report("profiling the worker")
+        stages = await stage_times(where, template_url, all_orders)
+        return summary(runs, stages, await busiest_functions(where, template_url, warmup_orders))
+
+
+@asynccontextmanager
+async def _ground(where: Servers, workload: Workload) -> AsyncIterator[str]:
+    """The URL of a database with schema, catalogue and stock, for the others to be copied from."""
+    async with database(where) as url:
+        await migrate(url)
+        await fill(url, [workload.catalogue(), workload.stock()])
+        yield url
+
+
+@asynccontextmanager
+async def _laid_ready(where: Servers, messages: list[Message]) -> AsyncIterator[Orders]:
+    """The orders on a topic of their own for the block."""
+    topic = f"bench.{secrets.token_hex(4)}"
+    await ensure_topics(where.bootstrap, PARTITIONS, 1, input_topics=[topic])
+    async with scratch_topics(where.bootstrap, [topic]):
+        await lay_ready(where.bootstrap, topic, messages)
+        yield Orders(topic, messages)
