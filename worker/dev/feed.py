@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 import sql
 from worker.dev.event_lines import LineRecord
+from worker.dev.stage import Stage
 from worker.runtime.errors import Fatal
 from worker.runtime.records import partition_of
 
@@ -34,12 +35,12 @@ class Feeder:
     """Sends records in order. Keeps where each one went."""
 
     def __init__(
-        self, producer: AIOKafkaProducer, connection: "Connection", group: str, topic_prefix: str = ""
+        self, producer: AIOKafkaProducer, connection: "Connection", group: str, topics: Mapping[str, str]
     ) -> None:
         self._producer = producer
         self._connection = connection
         self._group = group
-        self._prefix = topic_prefix
+        self._topics = topics
         self._unsettled: dict[TopicPartition, int] = {}
         self._judged: dict[TopicPartition, int] = {}
         self._told = asyncio.Event()
@@ -89,7 +90,7 @@ class Feeder:
         return all(judged.get(partition, 0) >= wanted for partition, wanted in self._unsettled.items())
 
     async def _send(self, record: LineRecord) -> "asyncio.Future[RecordMetadata]":
-        topic = self._prefix + record.topic
+        topic = self._topics[record.topic]
         count = len(await self._producer.partitions_for(topic))
         future: asyncio.Future[RecordMetadata] = await self._producer.send(
             topic,
@@ -113,18 +114,17 @@ class Feeder:
 
 
 @asynccontextmanager
-async def feeder(
-    bootstrap: str, database_url: str, group: str, topic_prefix: str = ""
-) -> AsyncIterator[Feeder]:
+async def feeder(stage: Stage) -> AsyncIterator[Feeder]:
     """A feeder for the block. Raises what aiokafka and asyncpg raise when they cannot connect."""
+    bootstrap = stage.settings.kafka_bootstrap
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, client_id="inventory-feeder", enable_idempotence=True, linger_ms=0
     )
     await producer.start()
     try:
-        connection = await asyncpg.connect(database_url)
+        connection = await asyncpg.connect(stage.database_url)
         try:
-            yield Feeder(producer, connection, group, topic_prefix)
+            yield Feeder(producer, connection, stage.settings.consumer_group, stage.topics)
         finally:
             await connection.close()
     finally:

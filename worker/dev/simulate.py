@@ -5,7 +5,7 @@ In the order given each event is sent once the one before is settled; shuffled, 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -33,15 +33,8 @@ Progress = Callable[[int, int], None]
 """Called with how many records were fed, and how many there are in all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feeding:
-    """How records are fed."""
-
-    shuffle_seed: int | None = None
-    """None: in the order given, each once the one before is settled."""
-    copies: int = 0
-    """How many more times each record is sent."""
-    workers: int = 1
+Lots = Sequence[Sequence[LineRecord]]
+"""Records that are sent at once, each lot when all before it is settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,49 +68,43 @@ class Simulated:
         }
 
 
-async def simulate(
-    stage: Stage, records: Sequence[LineRecord], feeding: Feeding, progress: Progress
-) -> Simulated:
-    """Feed the records to workers on the stage, wait until all is at rest, and gather what came of it.
+def in_order(records: Sequence[LineRecord], copies: int = 0) -> Lots:
+    """Each record by itself, and so many copies of it right behind."""
+    return [[record] for record in records for _ in range(copies + 1)]
+
+
+def in_another_order(records: Sequence[LineRecord], seed: int, copies: int = 0) -> Lots:
+    """Segments shuffled by the seed, copies among them (worker/dev/shuffle.py)."""
+    return [
+        shuffled([record for record in segment for _ in range(copies + 1)], seed)
+        for segment in segments(records)
+    ]
+
+
+async def simulate(stage: Stage, lots: Lots, workers: int, progress: Progress) -> Simulated:
+    """Feed the lots to so many workers on the stage, wait until all is at rest, and gather what came of it.
 
     Raises Fatal when a record is not settled in time, and whatever a worker fails with.
     """
-    settings = stage.settings
-    outputs = (Output.RESULTS, Output.ALERTS, Output.DEAD_LETTERS)
+    settings, database_url = stage.settings, stage.database_url
     async with (
-        listener(settings.kafka_bootstrap, outputs) as listening,
-        feeder(
-            settings.kafka_bootstrap, stage.database_url, settings.consumer_group, stage.topic_prefix
-        ) as feeding_on,
-        crew(settings, feeding.workers, feeding_on.judged) as workers,
+        listener(settings.kafka_bootstrap, (Output.RESULTS, Output.ALERTS, Output.DEAD_LETTERS)) as listening,
+        feeder(stage) as feeding,
+        crew(settings, workers, feeding.judged) as working,
     ):
         started = perf_counter()
-        await workers.unless_it_fails(_fed_and_published(stage, feeding_on, records, feeding, progress))
+        await working.unless_it_fails(_fed(feeding, lots, progress))
+        await working.unless_it_fails(published(database_url))
         seconds = perf_counter() - started
-        return await _gathered(stage, feeding_on, listening, seconds)
+        return await _gathered(stage, feeding, listening, seconds)
 
 
-async def _fed_and_published(
-    stage: Stage, feeding_on: Feeder, records: Sequence[LineRecord], feeding: Feeding, progress: Progress
-) -> None:
-    total = len(records) * (feeding.copies + 1)
-    for lot in _lots(records, feeding):
-        await feeding_on.send(lot)
-        await feeding_on.settled()
-        progress(len(feeding_on.line_nos), total)
-    await published(stage.database_url)
-
-
-def _lots(records: Sequence[LineRecord], feeding: Feeding) -> Iterator[list[LineRecord]]:
-    """What is sent at once: single records in order, or shuffled segments."""
-    copies = feeding.copies + 1
-    if feeding.shuffle_seed is None:
-        for record in records:
-            for _ in range(copies):
-                yield [record]
-        return
-    for segment in segments(records):
-        yield shuffled([record for record in segment for _ in range(copies)], feeding.shuffle_seed)
+async def _fed(feeding: Feeder, lots: Lots, progress: Progress) -> None:
+    total = sum(map(len, lots))
+    for lot in lots:
+        await feeding.send(lot)
+        await feeding.settled()
+        progress(len(feeding.line_nos), total)
 
 
 async def published(database_url: str) -> None:
@@ -133,19 +120,19 @@ async def published(database_url: str) -> None:
         await connection.close()
 
 
-async def _gathered(stage: Stage, feeding_on: Feeder, listening: Listener, seconds: float) -> Simulated:
+async def _gathered(stage: Stage, feeding: Feeder, listening: Listener, seconds: float) -> Simulated:
     heard = await listening.heard()
     connection = await asyncpg.connect(stage.database_url)
     try:
         return Simulated(
             answers=[_answer(record) for record in heard[Output.RESULTS]],
             alerts=[orjson.loads(record.value) for record in heard[Output.ALERTS]],
-            dead_letters=await _dead_letters(connection, stage, feeding_on, heard[Output.DEAD_LETTERS]),
+            dead_letters=await _dead_letters(connection, stage, feeding, heard[Output.DEAD_LETTERS]),
             levels=await state.levels(connection),
             reservations=await state.reservations(connection),
             parked=await state.parked(connection),
             audit=await audit(connection),
-            records=len(feeding_on.line_nos),
+            records=len(feeding.line_nos),
             seconds=seconds,
         )
     finally:
@@ -161,7 +148,7 @@ def _answer(record: ConsumerRecord) -> Json:
 async def _dead_letters(
     connection: "asyncpg.Connection[asyncpg.Record]",
     stage: Stage,
-    feeding_on: Feeder,
+    feeding: Feeder,
     records: Sequence[ConsumerRecord],
 ) -> list[Json]:
     """What was dead-lettered of the records fed: from Kafka, with the identity that the worker read."""
@@ -169,6 +156,7 @@ async def _dead_letters(
         (letter["topic"], letter["partition"], letter["offset"]): letter
         for letter in await state.dead_letters(connection)
     }
+    names = {topic: name for name, topic in stage.topics.items()}
     letters = []
     for record in records:
         headers = {
@@ -180,18 +168,18 @@ async def _dead_letters(
             int(headers["dlq-original-offset"]),
         )
         letter = known.get(place, {})
-        if place in feeding_on.line_nos:
+        if place in feeding.line_nos:
             letters.append(
                 {
                     "reason": headers["dlq-reason"],
-                    "topic": place[0].removeprefix(stage.topic_prefix),
+                    "topic": names[place[0]],
                     "partition": place[1],
                     "offset": place[2],
                     "cause_id": letter.get("cause_id"),
                     "cause_source": letter.get("cause_source"),
                     "error_class": headers["dlq-error-class"],
                     "message": headers["dlq-error-message"],
-                    "line": feeding_on.line_nos[place],
+                    "line": feeding.line_nos[place],
                 }
             )
     return letters

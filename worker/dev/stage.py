@@ -4,13 +4,17 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from schemas.topics import TYPES_BY_TOPIC
 from worker.dev.scratch import scratch_database, scratch_name, scratch_topics
 from worker.dev.servers import SHORT_LIVED, start_pair
+from worker.runtime.errors import Transient
 from worker.runtime.migrate import migrate
 from worker.runtime.topics import ensure_topics
 from worker.settings import Settings, load_settings
@@ -20,7 +24,9 @@ KAFKA_HEAP_MB = 384
 UNSAFE: Mapping[str, str] = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """For a server whose data is thrown away: a crash of it ends the simulation anyway."""
 
-SWEEP_INTERVAL_MS = 100
+QUICK: Mapping[str, object] = {"worker_name": "simulate", "sweep_interval_ms": 100}
+"""Settings of workers that somebody waits for."""
+COORDINATOR_S_MAX = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +34,13 @@ class Stage:
     """A migrated database, topics, and the settings that workers there need."""
 
     settings: Settings
-    topic_prefix: str = ""
-    """What the input topics' names begin with here."""
+
+    @property
+    def topics(self) -> Mapping[str, str]:
+        """The input topic of each event type."""
+        return {
+            type_name: topic for topic, type_name in (self.settings.topic_types or TYPES_BY_TOPIC).items()
+        }
 
     @property
     def database_url(self) -> str:
@@ -50,7 +61,7 @@ async def embedded_stage(partitions: int) -> AsyncIterator[Stage]:
             postgres_settings=UNSAFE,
         )
         try:
-            yield await _prepared(pair.kafka.bootstrap, pair.postgres.url, partitions, {})
+            yield await prepared_stage(pair.kafka.bootstrap, pair.postgres.url, QUICK, partitions)
         finally:
             pair.discard()
 
@@ -71,30 +82,25 @@ async def scratch_stage(bootstrap: str, database_url: str, partitions: int) -> A
     """A database, a group and input topics of our own on given servers, taken away at the end."""
     name = scratch_name()
     types = {f"{name}.{topic}": type_name for topic, type_name in TYPES_BY_TOPIC.items()}
-    more: dict[str, object] = {"consumer_group": name, "topic_types": types}
+    more: dict[str, object] = {**QUICK, "consumer_group": name, "topic_types": types}
     async with scratch_database(database_url, name) as url, scratch_topics(bootstrap, list(types)):
-        stage = await _prepared(bootstrap, url, partitions, more)
-        yield Stage(stage.settings, f"{name}.")
+        yield await prepared_stage(bootstrap, url, more, partitions)
 
 
 @asynccontextmanager
 async def kept_stage(bootstrap: str, database_url: str) -> AsyncIterator[Stage]:
     """Given servers as they are; what happens there stays."""
-    yield await _prepared(bootstrap, database_url, None, {})
+    yield await prepared_stage(bootstrap, database_url, QUICK)
 
 
-async def _prepared(
-    bootstrap: str, database_url: str, partitions: int | None, more: Mapping[str, object]
+async def prepared_stage(
+    bootstrap: str, database_url: str, more: Mapping[str, object], partitions: int | None = None
 ) -> Stage:
-    settings = load_settings(
-        {
-            "kafka_bootstrap": bootstrap,
-            "database_url": database_url,
-            "worker_name": "simulate",
-            "sweep_interval_ms": SWEEP_INTERVAL_MS,
-            **more,
-        }
-    )
+    """Migrates, makes the missing topics, and gives the stage; `more` are settings beside the environment's.
+
+    Raises SettingsError, SchemaMismatch, Transient, Fatal, and what asyncpg raises.
+    """
+    settings = load_settings({"kafka_bootstrap": bootstrap, "database_url": database_url, **more})
     await migrate(database_url)
     await ensure_topics(
         bootstrap,
@@ -102,4 +108,22 @@ async def _prepared(
         settings.topic_replication,
         input_topics=settings.topic_types or TYPES_BY_TOPIC,
     )
+    await _coordinated(bootstrap, settings.consumer_group)
     return Stage(settings)
+
+
+async def _coordinated(bootstrap: str, group: str) -> None:
+    """Wait until the broker can look after the group: a fresh one makes a topic of its own for that first."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        async with asyncio.timeout(COORDINATOR_S_MAX):
+            while True:
+                with suppress(GroupCoordinatorNotAvailableError):
+                    await admin.find_coordinator(group)
+                    return
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise Transient(f"Kafka names no coordinator for the group {group}") from None
+    finally:
+        await admin.close()

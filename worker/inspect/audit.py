@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 import sql
 from worker.inspect.rows import Json, wire_row
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from worker.runtime.database import Connection
 
 FINDINGS_MAX = 100
@@ -108,6 +108,15 @@ async def audit(connection: "Connection") -> Audit:
                 drift += rows[0]["total"]
                 findings += [Finding(kind, _figures(row)) for row in rows]
     return Audit(drift=drift, findings=tuple(findings), **counted)
+
+
+async def audit_of(database_url: str) -> Audit:
+    """The same of the database at a URL. Raises what asyncpg raises."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        return await audit(connection)
+    finally:
+        await connection.close()
 
 
 def _figures(row: "asyncpg.Record") -> dict[str, Json]:
