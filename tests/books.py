@@ -1,7 +1,7 @@
 """What stands in the database, in the short notation of the scenarios: item@location, stocked/reserved."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
@@ -38,7 +38,7 @@ async def dead(db: "Connection") -> list[tuple[str | None, str]]:
     return [(row["event_id"], row["reason"]) for row in rows]
 
 
-async def rows_of(db: "Connection", statement: str, *arguments: object) -> list[tuple[object, ...]]:
+async def rows_of(db: "Connection", statement: str, *arguments: object) -> list[tuple[Any, ...]]:
     """The rows of a statement as tuples."""
     return [tuple(row.values()) for row in await db.fetch(statement, *arguments)]
 

@@ -269,10 +269,10 @@ class InProcessWorker:
 
 def batch_of(records: Collection[RawRecord]) -> Batch:
     """The records as one batch that the intake handed over."""
-    next_offsets = {
-        TopicPartition(record.position.topic, record.position.partition): record.position.offset + 1
-        for record in records
-    }
+    next_offsets: dict[TopicPartition, int] = {}
+    for topic, partition, offset in (record.position for record in records):
+        key = TopicPartition(topic, partition)
+        next_offsets[key] = max(next_offsets.get(key, 0), offset + 1)
     return Batch(list(records), next_offsets, dict(next_offsets), 0)
 
 
