@@ -56,6 +56,14 @@ class Settings(BaseSettings):
     batch_records_max: Annotated[
         int, Field(ge=1, le=4000, description="records judged in one transaction at the most")
     ] = 1000
+    idle_wait_ms: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            description="how long Kafka is asked for records; twice that is an idle one's delay",
+        ),
+    ] = 20
     parked_deadline_s: Annotated[
         int, Field(ge=1, description="how long an event may wait for what it needs")
     ] = 7 * 24 * 3600

@@ -92,11 +92,13 @@ class Feeder:
     async def _send(self, record: LineRecord) -> "asyncio.Future[RecordMetadata]":
         topic = self._topics[record.topic]
         count = len(await self._producer.partitions_for(topic))
+        # A record needs a key or a value, says the client; Kafka itself does not.
+        key = b"" if record.key is None and record.value is None else record.key
         future: asyncio.Future[RecordMetadata] = await self._producer.send(
             topic,
             record.value,
-            key=record.key,
-            partition=partition_of(record.key, count),
+            key=key,
+            partition=partition_of(key, count),
             headers=list(record.headers),
         )
         return future

@@ -24,8 +24,8 @@ KAFKA_HEAP_MB = 384
 UNSAFE: Mapping[str, str] = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """For a server whose data is thrown away: a crash of it ends the simulation anyway."""
 
-QUICK: Mapping[str, object] = {"worker_name": "simulate", "sweep_interval_ms": 100}
-"""Settings of workers that somebody waits for."""
+QUICK: Mapping[str, object] = {"worker_name": "simulate", "sweep_interval_ms": 100, "idle_wait_ms": 200}
+"""Settings of workers that somebody feeds one record after the other: the next is there before they idle."""
 COORDINATOR_S_MAX = 30.0
 
 

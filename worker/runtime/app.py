@@ -191,6 +191,7 @@ class Worker:
                 topics=tuple(topics),
                 client_id=self.name,
                 batch_records_max=settings.batch_records_max,
+                idle_wait_ms=settings.idle_wait_ms,
             ),
             pipeline.offer,
             lambda partitions: self._positions(pool, partitions),
