@@ -115,12 +115,15 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
 
 
 def without_password(url: str) -> str:
-    """A URL that may be shown: its password is replaced."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+    """A URL that may be shown: its password is replaced, and its query, which may hold one too, left out."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "***"
+    user, at, host = parts.netloc.rpartition("@")
+    if ":" in user:
+        user = f"{user.partition(':')[0]}:***"
+    return urlunsplit(parts._replace(netloc=f"{user}{at}{host}", query="***" if parts.query else ""))
 
 
 def _from_files() -> dict[str, object]:
