@@ -14,9 +14,17 @@ log = logging.getLogger(__name__)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """The coroutine's result. SIGINT and SIGTERM cancel it, so that what it started is ended in order."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_cancelled_by_sigterm(work))
+    """The coroutine's result. SIGINT and SIGTERM cancel it, so that what it started is ended in order.
+
+    Raises SystemExit with 128 and the signal's number then.
+    """
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_cancelled_by_sigterm(work))
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None
 
 
 def run_patiently(server: str, work: Callable[[], Coroutine[Any, Any, T]], deadline_s: float) -> T:
