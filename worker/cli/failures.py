@@ -16,7 +16,6 @@ def failure_of(error: BaseException) -> Failure | None:
     import asyncpg
     from aiokafka.errors import KafkaError
 
-    from worker.dev.bench import BenchError
     from worker.dev.event_lines import LineError
     from worker.dev.servers import ServerError
     from worker.runtime.errors import WorkerError
@@ -27,7 +26,7 @@ def failure_of(error: BaseException) -> Failure | None:
     match error:
         case SettingsError() | LineError():
             return Failure(str(error), 2)
-        case WorkerError() | ServerError() | BenchError():
+        case WorkerError() | ServerError():
             return Failure(str(error), 1)
         case KafkaError():
             return Failure(f"Kafka: {_first_line(error)}", 1)

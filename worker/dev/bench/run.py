@@ -1,6 +1,8 @@
 """A whole measurement: the ground is laid, everybody is warmed up, then each case has its turn."""
 
+import asyncio
 import secrets
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -37,6 +39,9 @@ def run_bench(options: BenchOptions, report: Report) -> BenchResult:
 
 
 async def _measured(options: BenchOptions, where: Servers, report: Report) -> BenchResult:
+    task = asyncio.current_task()
+    assert task is not None  # this runs in one
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     workload = Workload(options.items)
     orders = list(workload.orders(max(options.orders, options.naive_orders), options.seed))
     warmup = list(workload.orders(options.warmup_orders, options.seed + 1))

@@ -11,6 +11,9 @@ from worker.dev.servers import BENCH_SETTINGS, start_kafka, start_postgres
 
 KAFKA_HEAP_MB = 512
 
+POSTGRES_SETTINGS = {**BENCH_SETTINGS, "autovacuum_naptime": "1h"}
+"""No autovacuum by chance in one of the runs: none of them is long enough to be due for one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Servers:
@@ -42,7 +45,7 @@ def servers(options: BenchOptions) -> Iterator[Servers]:
             ending.callback(kafka.kill)
             found = Servers(kafka.bootstrap, found.database_url, kafka_pid=kafka.pid)
         if options.database_url is None:
-            postgres = start_postgres(folder, settings=BENCH_SETTINGS, fresh=True)
+            postgres = start_postgres(folder, settings=POSTGRES_SETTINGS, fresh=True)
             ending.callback(postgres.stop, immediate=True)
             found = Servers(
                 found.bootstrap, postgres.url, postgres.superuser_url, postgres.pid, found.kafka_pid
