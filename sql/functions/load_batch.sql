@@ -1,7 +1,8 @@
 -- Lock what a batch changes, then read it: subjects, then items, then everything they guard.
 --
 -- Parameters: the batch's orders, sorted by id, with the number of its events on each and what a
--- placement among them says; the items it changes (locked) and those it only reads (carts), sorted.
+-- placement among them says; the items it changes (locked) and those it only reads (carts), sorted. Null for
+-- a whole array means the usual: one event on each order, the first strategy, no cart.
 -- Locks: orders by order_id (upsert), then inventory_item by item_no; both FOR NO KEY UPDATE.
 -- Every statement below sees what was committed before it began, so what follows a lock is read under it
 -- (protocol: lock, then read in a later statement). The function must stay VOLATILE for that.
@@ -25,7 +26,7 @@ begin
     if cardinality(order_ids) > 0 then
         with subject as (
             insert into orders as o (order_id, revision, placement_hash, sales_channel_id, strategy, cart_id)
-            select u.order_id, u.events, u.placement_hash, u.channel_id, u.strategy, u.cart_id
+            select u.order_id, coalesce(u.events, 1), u.placement_hash, u.channel_id, coalesce(u.strategy, 0), u.cart_id
             from unnest(order_ids, order_events, placement_hashes, channel_ids, strategies, cart_ids)
                 as u (order_id, events, placement_hash, channel_id, strategy, cart_id)
             order by u.order_id collate "C"
@@ -40,7 +41,7 @@ begin
         -- Orders known before this batch: the items of their frozen lines are locked as well.
         select array_agg(u.order_no) into existing
         from unnest(order_nos, revisions, order_events) as u (order_no, revision, events)
-        where u.revision > u.events;
+        where u.revision > coalesce(u.events, 1);
     end if;
 
     items_locked := item_nos;

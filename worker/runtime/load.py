@@ -7,7 +7,7 @@ items an order's later events need is known from its frozen lines, so functions/
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import sql
 from schemas.orders import Disposition, OrderPlaced, Strategy
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from worker.runtime.catalogue import CatalogueCache
     from worker.runtime.database import Connection
     from worker.runtime.interned import Interned
+
+T = TypeVar("T")
 
 LOAD_BATCH = sql.query("load_batch")
 VARIANTS_LOCK = sql.query("variants_lock")
@@ -243,11 +245,11 @@ class Loader:
         row = await connection.fetchrow(
             LOAD_BATCH,
             order_ids,
-            [head.revision for head in heads],
+            _unless_usual([head.revision for head in heads], 1),
             [head.placement_hash for head in heads],
             [head.sales_channel_id for head in heads],
-            [head.strategy_no for head in heads],
-            [head.cart_id for head in heads],
+            _unless_usual([head.strategy_no for head in heads], STRATEGY_NOS[Strategy.PRIORITY]),
+            _unless_usual([head.cart_id for head in heads], None),
             sorted(item_nos.locked),
             sorted(item_nos.read),
         )
@@ -385,6 +387,11 @@ def _head_of_new(events: Sequence[Event], redriven: Collection[tuple[str, str]])
                 counted, event.body_hash, placed.sales_channel_id, STRATEGY_NOS[strategy], placed.cart_id
             )
     return OrderHead(counted, None, None, STRATEGY_NOS[Strategy.PRIORITY], None)
+
+
+def _unless_usual(values: list[T], usual: T) -> list[T] | None:
+    """An array parameter; None where all its values are the usual one: asyncpg is slow with each."""
+    return None if values.count(usual) == len(values) else values
 
 
 def _recipe_items(catalogue: Catalogue, variant_ids: Iterable[str]) -> set[int]:

@@ -10,7 +10,7 @@ import msgspec
 FRAMES_VERSION = 1
 """First element of packed frames; raised when their shape changes, so that old rows stay readable."""
 
-ZSTD_LEVEL = 3
+ZSTD_LEVEL = 1
 """Fixed, so that the same records give the same bytes."""
 
 

@@ -15,7 +15,7 @@ import sql
 from schemas.outcome import Outcome
 from worker.domain.decision import Decision, Verdict
 from worker.domain.event import Event
-from worker.domain.model import Level, Line, Order, Recipe, Reservation, Snapshot
+from worker.domain.model import Bucket, Level, Line, Order, Recipe, Reservation, Snapshot
 from worker.runtime.catalogue import guard_columns, json_rows
 from worker.runtime.codes import (
     DEAD_NO,
@@ -95,6 +95,8 @@ async def write(connection: "Connection", judged: Judged, interned: "Interned") 
 
 # ── Levels and ledger ─────────────────────────────────────────────────────────────────────────────────
 
+OFTEN_MOVED = frozenset((Bucket.STOCKED, Bucket.RESERVED))
+
 MOVEMENT_COLUMNS = ("level_no", "version", "event_seq", "bucket", "delta", "order_no", "line_no")
 
 
@@ -103,11 +105,25 @@ async def _write_levels(connection: "Connection", judged: Judged) -> None:
     decision = judged.decision
     if not decision.levels_changed:
         return
-    levels = [
-        (v.level_no, v.stocked, v.reserved, v.incoming, v.damaged, v.quarantined, v.shortfall, v.version)
-        for v in decision.levels_changed
-    ]
-    await _counted(connection, LEVELS_UPDATE, levels, 8)
+    changed = decision.levels_changed
+    others: list[list[int] | None] = [None] * 4
+    if not OFTEN_MOVED.issuperset(movement.bucket for movement in decision.movements):
+        others = [
+            [level.incoming for level in changed],
+            [level.damaged for level in changed],
+            [level.quarantined for level in changed],
+            [level.shortfall for level in changed],
+        ]
+    await _counted(
+        connection,
+        LEVELS_UPDATE,
+        len(changed),
+        [level.level_no for level in changed],
+        [level.stocked for level in changed],
+        [level.reserved for level in changed],
+        *others,
+        [level.version for level in changed],
+    )
     first_place = judged.loaded.batch_id * PLACES_PER_BATCH
     order_nos = [None if v.order is None else v.order.order_no for v in decision.verdicts]
     movements = [
@@ -440,11 +456,13 @@ async def _settle(connection: "Connection", judged: Judged, interned: "Interned"
             released.append(key)
     if settled:
         settled.sort(key=_inbox_key)
-        await _counted(connection, INBOX_SETTLE, settled, SETTLED_WIDTH, judged.loaded.now)
+        await _counted(
+            connection, INBOX_SETTLE, len(settled), *_columns(settled, SETTLED_WIDTH), judged.loaded.now
+        )
     if waiting:
-        await _counted(connection, PARKED_WAIT_UPDATE, waiting, 4)
+        await _counted(connection, PARKED_WAIT_UPDATE, len(waiting), *_columns(waiting, 4))
     if released:
-        await _counted(connection, PARKED_DELETE, released, 2)
+        await _counted(connection, PARKED_DELETE, len(released), *_columns(released, 2))
 
 
 def _settlement(judged: Judged, at: int, origin: Origin, interned: "Interned") -> Row:
@@ -503,8 +521,8 @@ async def write_withdrawn(
         settled.append((*key, place, DEAD_NO, None, *position, None, None, None))
         gone.append(key)
     settled.sort(key=_inbox_key)
-    await _counted(connection, INBOX_SETTLE, settled, SETTLED_WIDTH, now)
-    await _counted(connection, PARKED_DELETE, gone, 2)
+    await _counted(connection, INBOX_SETTLE, len(settled), *_columns(settled, SETTLED_WIDTH), now)
+    await _counted(connection, PARKED_DELETE, len(gone), *_columns(gone, 2))
 
 
 async def _park(connection: "Connection", judged: Judged, interned: "Interned") -> None:
@@ -535,12 +553,10 @@ async def _park(connection: "Connection", judged: Judged, interned: "Interned") 
         await connection.execute(PARKED_INSERT, *_columns(rows, 13), judged.loaded.now)
 
 
-async def _counted(
-    connection: "Connection", statement: str, rows: list[Row], width: int, *more: object
-) -> None:
+async def _counted(connection: "Connection", statement: str, count: int, *arguments: object) -> None:
     """Run a guarded statement. Raises RerunError unless it found every row it was given."""
-    status = await connection.execute(statement, *_columns(rows, width), *more)
-    if int(status.rpartition(" ")[2]) != len(rows):
+    status = await connection.execute(statement, *arguments)
+    if int(status.rpartition(" ")[2]) != count:
         message = "another worker changed one of the rows first"
         raise RerunError(message)
 
