@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.providers import Kafka, Postgres
+from worker.dev.crew import crew
 from worker.dev.event_lines import LineRecord, parse_lines
+from worker.dev.feed import feeder
 from worker.dev.sample_day import sample_day
 from worker.dev.simulate import Lots, Simulated, in_another_order, in_order, simulate
 from worker.dev.stage import kept_stage, scratch_stage
+from worker.inspect import state
 
 Json = dict[str, Any]
 Event = tuple[str, Json]
@@ -251,6 +255,26 @@ async def test_files_follow_each_other_on_servers_that_are_kept(
     second = await followed(records(*SHOP, placed("o1", "zip", 3))[-1:])
     assert (len(first.answers), len(second.answers)) == (len(SHOP), 1)
     assert stocked(second)["zip", "north"] == (50, 3)
+
+
+async def test_what_workers_elsewhere_judge_is_found_in_the_database(
+    kafka_server: Kafka, postgres_server: Postgres
+) -> None:
+    told = records(*SHOP, fulfilled("o1"), placed("o1", "later", 1))
+    async with (
+        scratch_stage(kafka_server.bootstrap, postgres_server.url, 1) as stage,
+        feeder(stage) as feeding,
+        crew(stage.settings, 1, lambda _next_offsets: None),
+    ):
+        for lot in in_order(told):
+            await feeding.send(lot)
+            await feeding.settled()
+        connection = await asyncpg.connect(stage.database_url)
+        try:
+            assert [one["cause_id"] for one in await state.parked(connection)] == ["e10", "e11"]
+            assert len(await state.levels(connection)) == 3
+        finally:
+            await connection.close()
 
 
 @pytest.mark.slow

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 FEED_BEHIND, PARKED_READY_READ = sql.query("feed_behind"), sql.query("parked_ready_read")
 
-LOOK_AGAIN_S = 0.1
+TELLING_S = 0.03
+"""How long workers of this process get to say that all is judged, before the database is asked."""
+LOOK_AGAIN_S_MIN = 0.005
+LOOK_AGAIN_S_MAX = 0.1
 SETTLED_S_MAX = 120.0
 """After which a record is said to be stuck."""
 
@@ -58,10 +61,11 @@ class Feeder:
 
     async def settled(self) -> None:
         """Wait until everything sent is judged, and what it released too. Raises Fatal when that hangs."""
+        wait_s, look_again_s = TELLING_S, LOOK_AGAIN_S_MIN
         try:
             async with asyncio.timeout(SETTLED_S_MAX):
-                while not (await self._is_told() or await self._is_settled()):
-                    pass
+                while not (await self._is_told(wait_s) or await self._is_settled()):
+                    wait_s, look_again_s = look_again_s, min(1.5 * look_again_s, LOOK_AGAIN_S_MAX)
         except TimeoutError:
             last = max(self.line_nos.values())
             message = f"what was sent up to line {last} is not judged after {SETTLED_S_MAX:g} s"
@@ -74,10 +78,10 @@ class Feeder:
             self._judged[partition] = max(next_offset, self._judged.get(partition, 0))
         self._told.set()
 
-    async def _is_told(self) -> bool:
-        """Whether workers say within a while that all is judged."""
+    async def _is_told(self, wait_s: float) -> bool:
+        """Whether workers say within this time that all is judged."""
         try:
-            async with asyncio.timeout(LOOK_AGAIN_S):
+            async with asyncio.timeout(wait_s):
                 while not self._is_judged():
                     self._told.clear()
                     await self._told.wait()

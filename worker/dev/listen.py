@@ -1,14 +1,17 @@
 """Listens to what the worker says on Kafka from a moment on."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.topics import Output
+from worker.runtime.errors import Transient
 from worker.runtime.topics import describe_topics
 
 FETCH_WAIT_MS = 200
+READ_S_MAX = 120.0
 
 
 class Listener:
@@ -40,12 +43,18 @@ class Listener:
         self._consumer.assign(left)
         for partition in left:
             self._consumer.seek(partition, self._starts[partition])
-        while left:
-            for partition, records in (await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS)).items():
-                found[partition] += [record for record in records if record.offset < ends[partition]]
-                if await self._consumer.position(partition) >= ends[partition]:
-                    self._consumer.pause(partition)
-                    left.discard(partition)
+        try:
+            async with asyncio.timeout(READ_S_MAX):
+                while left:
+                    for partition, records in (
+                        await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS)
+                    ).items():
+                        found[partition] += [record for record in records if record.offset < ends[partition]]
+                        if await self._consumer.position(partition) >= ends[partition]:
+                            self._consumer.pause(partition)
+                            left.discard(partition)
+        except TimeoutError:
+            raise Transient(f"what was said could not be read from Kafka within {READ_S_MAX:g} s") from None
         return found
 
 
