@@ -310,6 +310,24 @@ async def test_a_refused_order_lets_its_facts_wait_for_a_new_placement(
     assert await levels(db) == {"v1@A": "3/0", "v2@A": "1/0"}
 
 
+async def test_no_two_answers_of_an_order_carry_the_same_revision(
+    worker: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    told = await worker.deliver(order(topics, "o1", event_id="p1"))
+    told += await worker.deliver(*shop(topics, stock=1))  # releases p1, which is refused
+    told += await worker.deliver(order(topics, "o1", quantity=1, event_id="p2"))
+    told += await worker.deliver(order(topics, "o1", quantity=1, event_id="p3"))
+
+    of_order = [a for a in answers(told) if a.get("order_id") == "o1"]
+    assert [(a["cause_id"], a["outcome"], a["order_revision"]) for a in of_order] == [
+        ("p1", "parked", 1),
+        ("p1", "insufficient_stock", 2),
+        ("p2", "applied", 3),
+        ("p3", "already_applied", 4),
+    ]
+    assert await levels(db) == {"v1@A": "1/1", "v2@A": "1/0"}
+
+
 async def test_what_a_crash_left_parked_is_found_by_the_sweeper_of_another_worker(
     worker: InProcessWorker, other: InProcessWorker, topics: Topics, db: "Connection"
 ) -> None:

@@ -81,10 +81,8 @@ class World:
         batch = [event for key, event in once.items() if key not in self.answered and key not in self.parked]
         told: list[Verdict] = []
         while batch:
-            revisions = {order.order_id: order.revision for order in self.state.orders.values()}
             decision = self._decided(batch)
             told += self._kept(decision)
-            self._check_revisions(revisions, batch, decision)
             self._check()
             batch = [row.event for row in self.parked.values() if row.waits_for in decision.provided]
         return told
@@ -237,13 +235,6 @@ class World:
 
     def _level_no(self, level: Level) -> int:
         return self._no("level", f"{level.item.item_no} {level.location.location_no}")
-
-    def _check_revisions(self, before: dict[str, int], batch: Sequence[Event], decision: Decision) -> None:
-        """The store counts an order's events as it locks it, and rewrites only those that were touched."""
-        touched = {order.order_id for order in decision.orders_touched}
-        for order_id, events in needs_of(batch).orders.items():
-            if order_id not in touched:
-                assert self.state.orders[order_id].revision == before.get(order_id, 0) + len(events)
 
     # ── What must hold ─────────────────────────────────────────────────────────────────────────────
 

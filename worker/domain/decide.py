@@ -99,7 +99,6 @@ def decide(
             _wait(books, entry, verdict)
             if order is not None:
                 _queue(waiting, order, redriven).append(entry)
-                books.decision.orders_touched[order] = None
             continue
         verdict.released = row is not None
         _record(books, verdict)
@@ -168,5 +167,4 @@ def _judge_again(books: Books, order: Order, queue: list[_Waiting]) -> None:
             if entry.verdict is not None:
                 entry.verdict.superseded = True
             _record(books, verdict)
-            books.decision.orders_touched[order] = None
             again = True

@@ -96,9 +96,7 @@ class Decision:
     """Levels whose thresholds, safety stock or backorder limit were set."""
     lines_new: list[tuple[Order, Line]] = field(default_factory=list)
     orders_touched: dict[Order, None] = field(default_factory=dict)
-    """Orders that changed beyond `lines_new` (an ordered set): in reservations, in placement, or
-    in a revision that rose by more or less than one for each of their events in the batch.
-    """
+    """Orders whose reservations or placement changed beyond `lines_new` (an ordered set)."""
     fulfillments_new: list[tuple[Order, Fulfillment, int]] = field(default_factory=list)
     """With the verdict_no of the event that made it; likewise returns."""
     returns_new: list[tuple[Order, Return, int]] = field(default_factory=list)

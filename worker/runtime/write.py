@@ -328,7 +328,8 @@ async def _write_orders(connection: "Connection", judged: Judged, recipe_nos: Ma
     decision, loaded = judged.decision, judged.loaded
     if decision.lines_new:
         await _write_lines(connection, decision, recipe_nos)
-    changed = [head for order in decision.orders_touched if (head := _head_to_write(order, loaded))]
+    orders = judged.snapshot.orders.values()
+    changed = [head for order in orders if (head := _head_to_write(order, loaded.heads[order.order_id]))]
     if changed:
         await connection.execute(ORDERS_UPDATE, *_columns(changed, 6))
     new_lines = {id(line) for _, line in decision.lines_new}
@@ -359,17 +360,25 @@ async def _write_lines(connection: "Connection", decision: Decision, recipe_nos:
         await connection.copy_records_to_table("reservation", records=held, columns=RESERVATION_COLUMNS)
 
 
-def _head_to_write(order: Order, loaded: Loaded) -> Row | None:
-    """The order's row where it has to say something else than it does since the locks were taken."""
-    stored = loaded.heads[order.order_id]
-    wanted = OrderHead(
-        max(order.revision, stored.revision),
-        order.placement_hash if order.placement_hash is not None else stored.placement_hash,
-        order.sales_channel_id if order.sales_channel_id is not None else stored.sales_channel_id,
-        STRATEGY_NOS[order.strategy],
-        order.cart_id if order.cart_id is not None else stored.cart_id,
+def _head_to_write(order: Order, stored: OrderHead) -> Row | None:
+    """The order's row where it has to say something else than it does since the locks were taken.
+
+    Its revision rose by an event parked before, or another placement than the stored one was applied.
+    """
+    if order.revision <= stored.revision and order.placement_hash in (None, stored.placement_hash):
+        return None
+    revision = max(order.revision, stored.revision)
+    if not order.lines:
+        return order.order_no, *stored._replace(revision=revision)
+    strategy_no = STRATEGY_NOS[order.strategy]
+    return (
+        order.order_no,
+        revision,
+        order.placement_hash,
+        order.sales_channel_id,
+        strategy_no,
+        order.cart_id,
     )
-    return None if wanted == stored else (order.order_no, *wanted)
 
 
 def _reservation_changes(orders: Iterable[Order], new_lines: set[int]) -> tuple[list[Row], list[Row]]:
