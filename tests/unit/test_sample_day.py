@@ -80,5 +80,5 @@ def test_every_line_can_be_sent() -> None:
 def test_a_day_is_written_line_by_line(tmp_path: Path) -> None:
 
     path = tmp_path / "day.jsonl"
-    assert write_sample_day(path) == len(LINES)
+    assert write_sample_day(path, sample_day()) == len(LINES)
     assert path.read_text().splitlines() == LINES

@@ -21,6 +21,16 @@ GivenDatabase = Annotated[
     str | None,
     typer.Option("--database-url", metavar="URL", help="A Postgres to use instead of starting one."),
 ]
+EVENTS_FILE = """\
+A line is `{"type": …, "id": …, "source": …, "time": …, "data": {…}}`. Without an id the line's number and
+content make one; without a source that is `simulate`. A line `{"record": {"topic": …, "key": …, "value": …,
+"headers": {…}}}` is sent as it is, with `value_base64` and `headers_base64` for what is no text. A line that
+is neither is sent too, for the worker to say what is wrong with it.
+
+--shuffle keeps catalogue and stock events in place and lets nothing pass them, nor a move of a reservation a
+shipment of the same order: these do not commute.
+"""
+
 WorkersOption = Annotated[int, typer.Option(min=1, max=32, help="How many workers.")]
 
 
@@ -28,7 +38,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(dev)
     app.command()(demo)
-    app.command()(simulate)
+    app.command(epilog=EVENTS_FILE)(simulate)
     app.command()(bench)
 
 
@@ -78,21 +88,22 @@ def demo(
         inventory-worker demo --seed 7 --write day.jsonl
     """
     from worker.cli import loop, tables, terminal
+    from worker.dev.demo import DAY_FILE
     from worker.dev.demo import demo as run_day
-    from worker.dev.demo import write_day
     from worker.dev.home import servers_in
     from worker.dev.sample_day import sample_day, write_sample_day
 
+    phases = sample_day(seed)
     if write is not None:
-        typer.echo(f"{write_sample_day(write, seed):,} events in {write}")
+        typer.echo(f"{write_sample_day(write, phases):,} events in {write}")
         return
     quiet_log("WARNING")
     terminal.prepare_servers()
-    phases = sample_day(seed)
     with ExitStack() as ending:
         with terminal.waiting("starting Kafka and Postgres"):
             servers = ending.enter_context(servers_in(state_dir, fresh=True))
-        day_file = write_day(state_dir, phases)
+        day_file = state_dir / DAY_FILE
+        write_sample_day(day_file, phases)
         with terminal.feeding() as progress:
             result = loop.run(run_day(servers, phases, progress))
     terminal.show(tables.day(result))
@@ -127,14 +138,6 @@ def simulate(
     there. Each event is sent once the one before is answered, parked or a dead letter, and what that released
     is judged.
 
-    A line is `{"type": …, "id": …, "source": …, "time": …, "data": {…}}`. Without an id the line's number and
-    content make one; without a source that is `simulate`. A line `{"record": {"topic": …, "key": …,
-    "value": …, "headers": {…}}}` is sent as it is, with `value_base64` and `headers_base64` for what is no
-    text. A line that is neither is sent too, for the worker to say what is wrong with it.
-
-    --shuffle keeps catalogue and stock events in place and lets nothing pass them, nor a move of a
-    reservation a shipment of the same order: these do not commute.
-
     Exits with 0 when the audit is clean. For example:
 
         inventory-worker simulate what-if.jsonl
@@ -146,11 +149,7 @@ def simulate(
     from worker.dev.event_lines import read_lines
 
     quiet_log("WARNING")
-    records = read_lines(events)
-    if shuffle is None:
-        lots = simulation.in_order(records, duplicate)
-    else:
-        lots = simulation.in_another_order(records, shuffle, duplicate)
+    lots = simulation.lots_of(read_lines(events), shuffle, duplicate)
     stage = _stage(kafka, database_url, workers, keep=keep)
 
     async def work() -> simulation.Simulated:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from itertools import islice
-from pathlib import Path
 
 from worker.dev.event_lines import parse_lines
 from worker.dev.home import Servers
@@ -40,10 +39,3 @@ def lots_of(phases: Sequence[Phase]) -> Lots:
     """The records of each phase, lines numbered through."""
     records = iter(parse_lines((line.encode() for phase in phases for line in phase.lines), DAY_FILE))
     return [list(islice(records, len(phase.lines))) for phase in phases]
-
-
-def write_day(folder: Path, phases: Sequence[Phase]) -> Path:
-    """Leaves the day as a file in the demo's folder; where it is."""
-    path = folder / DAY_FILE
-    path.write_text("".join(f"{line}\n" for phase in phases for line in phase.lines))
-    return path

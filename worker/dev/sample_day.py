@@ -86,9 +86,9 @@ def sample_day(seed: int = SEED) -> list[Phase]:
     return _Day(seed).phases()
 
 
-def write_sample_day(path: Path, seed: int = SEED) -> int:
-    """Writes the day as a file for `simulate`; how many lines it has."""
-    lines = [line for phase in sample_day(seed) for line in phase.lines]
+def write_sample_day(path: Path, phases: Sequence[Phase]) -> int:
+    """Writes a day as a file for `simulate`; how many lines it has."""
+    lines = [line for phase in phases for line in phase.lines]
     path.write_text("".join(f"{line}\n" for line in lines))
     return len(lines)
 

@@ -68,6 +68,13 @@ class Simulated:
         }
 
 
+def lots_of(records: Sequence[LineRecord], shuffle_seed: int | None, copies: int) -> Lots:
+    """The records in the order given, or shuffled by a seed; each with so many copies."""
+    if shuffle_seed is None:
+        return in_order(records, copies)
+    return in_another_order(records, shuffle_seed, copies)
+
+
 def in_order(records: Sequence[LineRecord], copies: int = 0) -> Lots:
     """Each record by itself, and so many copies of it right behind."""
     return [[record] for record in records for _ in range(copies + 1)]

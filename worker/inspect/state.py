@@ -48,12 +48,6 @@ async def parked(connection: "Connection") -> list[dict[str, Json]]:
     ]
 
 
-async def dead_letters_open(connection: "Connection") -> dict[str, int]:
-    """How many dead letters wait for an operator, by reason, most first."""
-    rows = await connection.fetch(sql.query("dead_letters_open"))
-    return {row["reason"]: row["letters"] for row in rows}
-
-
 async def dead_letters(connection: "Connection") -> list[dict[str, Json]]:
     """Every dead letter, in the order they died: why, where it was read, and its identity, if any."""
     rows = wire_rows(await connection.fetch(sql.query("state_dead_letters")))
