@@ -31,7 +31,7 @@ _BARE = re.compile(r"[\w.:/@%+,\-]+")
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-_QUIET = ("aiokafka", "faststream")
+_QUIET = ("aiokafka", "faststream", "worker.runtime.consume.faststream")
 """Loggers of libraries that tell of each step: from them, warnings and errors only."""
 
 
