@@ -20,6 +20,7 @@ from worker.dev.bench.program import Program, as_environment, running
 from worker.dev.bench.servers import Servers, cpu_seconds
 from worker.dev.bench.workload import Message, event_ids
 from worker.inspect.audit import audit
+from worker.runtime.app import GARBAGE_THRESHOLD
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ async def limit(where: Servers, template_url: str, messages: Sequence[Message]) 
         batches_ready = list(batches(arrivals(messages)))
         told: list[Answer] = []
         async with judge(url) as one:
-            with _frozen():
+            with _garbage_as_in_a_worker():
                 before, begun = where.cpu(time.process_time()), time.perf_counter()
                 committed = [await one.judge(batch) for batch in batches_ready]
                 seconds = time.perf_counter() - begun
@@ -116,11 +117,14 @@ async def _drift(url: str) -> int:
 
 
 @contextmanager
-def _frozen() -> Iterator[None]:
-    """Keep the collector from walking through all that lies ready: a worker has no such heap."""
+def _garbage_as_in_a_worker() -> Iterator[None]:
+    """Collect as seldom as a worker does, and never walk through all that lies ready here."""
+    thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, *thresholds[1:])
     try:
         yield
     finally:
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
