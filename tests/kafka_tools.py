@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.util import calc_crc32c
 
 from worker.runtime.assignment import Batch, PartitionLag
@@ -15,6 +16,9 @@ from worker.runtime.decode import RawRecord
 
 DEADLINE_S = 30.0
 """For anything that has to happen at all; reached only when it does not."""
+
+BAD_NAME = "@@bad@@"
+"""Stands for the name of a header until the record batch is closed."""
 
 _CRC_AT, _CRC_START = 17, 21
 """In a record batch: where its checksum stands, and where what it covers begins."""
@@ -63,12 +67,17 @@ async def produce_badly_named(
     async with producer(bootstrap) as client:
         builder = client.create_batch()
         for place, value in enumerate(values):
-            headers = [("@@bad@@", b"x")] if place == bad else []
+            headers = [(BAD_NAME, b"x")] if place == bad else []
             builder.append(timestamp=None, key=None, value=value, headers=headers)
-        data = bytearray(bytes(builder._build()).replace(b"@@bad@@", b"\xff\xfebad@@"))
-        data[_CRC_AT:_CRC_START] = calc_crc32c(bytes(data[_CRC_START:])).to_bytes(4, "big")
-        builder._buffer = data
+        spoil_names(builder)
         await (await client.send_batch(builder, topic, partition=partition))
+
+
+def spoil_names(builder: BatchBuilder) -> None:
+    """Closes a record batch and makes what is named BAD_NAME in it something that is not UTF-8."""
+    data = bytearray(bytes(builder._build()).replace(BAD_NAME.encode(), b"\xff\xfebad@@"))
+    data[_CRC_AT:_CRC_START] = calc_crc32c(bytes(data[_CRC_START:])).to_bytes(4, "big")
+    builder._buffer = data
 
 
 async def read(bootstrap: str, topic: str, count: int, **options: object) -> list[ConsumerRecord]:

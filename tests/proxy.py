@@ -91,20 +91,23 @@ class Proxy:
         self._target = target
         self._listening = listening
         self._holds: list[Hold] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Takes connections from now on."""
-        self._server = await asyncio.start_server(self._serve, sock=self._listening)
+        self._server = await asyncio.start_server(self._accept, sock=self._listening)
 
     async def stop(self) -> None:
         """Breaks all connections and listens no more."""
         assert self._server is not None
         self._server.close()
-        for task in self._tasks:
+        clients = dict(self._clients)
+        for task in clients:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*clients, return_exceptions=True)
+        for writer in clients.values():
+            await _close(writer)
         await self._server.wait_closed()
 
     def hold(self, matches: Callable[[Message], bool]) -> Hold:
@@ -113,18 +116,17 @@ class Proxy:
         self._holds.append(hold)
         return hold
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._clients[task] = writer
+        task.add_done_callback(self._clients.pop)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         try:
             with contextlib.suppress(OSError):
                 await self._between(reader, writer)
-        except asyncio.CancelledError:
-            pass  # `stop` cancels; a server's own task may not end as cancelled
         finally:
-            writer.close()
-            self._tasks.discard(task)
+            await _close(writer)
 
     async def _between(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection(*self._target)
@@ -135,10 +137,11 @@ class Proxy:
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            server_writer.close()
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            server_writer.close()
+            await _close(server_writer)
 
     async def _pump(
         self,
@@ -157,6 +160,12 @@ class Proxy:
                         return
                 writer.write(self._framing.passed_on(message))
                 await writer.drain()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 class PostgresFraming:
