@@ -153,7 +153,11 @@ def day(found: "Simulated") -> RenderableType:
 def levels(found: "Sequence[Json]", title: str = "Levels") -> RenderableType:
     """Levels with all their buckets."""
     rows = (
-        (one["sku"] or one["inventory_item_id"], one["location_id"], *(one[column] for column in _LEVEL_COLUMNS))
+        (
+            one["sku"] or one["inventory_item_id"],
+            one["location_id"],
+            *(one[column] for column in _LEVEL_COLUMNS),
+        )
         for one in found
     )
     headings = (f"#{column.replace('level_version', 'version')}" for column in _LEVEL_COLUMNS)
