@@ -471,6 +471,13 @@ create view v_reservation as
      JOIN inventory_item i ON ((i.item_no = v.item_no)))
      JOIN location l ON ((l.location_no = v.location_no)));
 
+CREATE OR REPLACE FUNCTION public.has_details(l level)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (((l).incoming > 0) OR ((l).damaged > 0) OR ((l).quarantined > 0) OR ((l).shortfall > 0) OR ((l).low_stock_threshold IS NOT NULL) OR ((l).safety_stock IS NOT NULL) OR ((l).backorder_limit IS NOT NULL))
+;
+
 CREATE OR REPLACE FUNCTION public.load_batch_v1(order_ids text[], order_events integer[], placement_hashes bytea[], channel_ids text[], strategies smallint[], cart_ids text[], item_nos integer[], item_nos_read integer[], OUT batch_id bigint, OUT now timestamp with time zone, OUT catalogue_version bigint, OUT order_nos bigint[], OUT revisions integer[], OUT items_locked integer[], OUT level_nos integer[], OUT level_items integer[], OUT level_locations integer[], OUT stocked bigint[], OUT reserved bigint[], OUT versions bigint[], OUT detail_level_nos integer[], OUT incoming bigint[], OUT damaged bigint[], OUT quarantined bigint[], OUT shortfall bigint[], OUT low_stock_thresholds bigint[], OUT safety_stocks bigint[], OUT backorder_limits bigint[])
  RETURNS record
  LANGUAGE plpgsql
@@ -478,6 +485,7 @@ AS $function$
 #variable_conflict use_column
 declare
     existing bigint [];
+    detailed boolean;
 begin
     -- Subjects: creates the awaited row, locks, and numbers the answers, in one sorted pass.
     if cardinality(order_ids) > 0 then
@@ -525,25 +533,21 @@ begin
 
     -- Read under the locks.
     select array_agg(l.level_no), array_agg(l.item_no), array_agg(l.location_no),
-        array_agg(l.stocked), array_agg(l.reserved), array_agg(l.version),
-        array_agg(l.level_no) filter (where d.detailed),
-        array_agg(l.incoming) filter (where d.detailed),
-        array_agg(l.damaged) filter (where d.detailed),
-        array_agg(l.quarantined) filter (where d.detailed),
-        array_agg(l.shortfall) filter (where d.detailed),
-        array_agg(l.low_stock_threshold) filter (where d.detailed),
-        array_agg(l.safety_stock) filter (where d.detailed),
-        array_agg(l.backorder_limit) filter (where d.detailed)
-    into level_nos, level_items, level_locations, stocked, reserved, versions,
-        detail_level_nos, incoming, damaged, quarantined, shortfall, low_stock_thresholds, safety_stocks,
-        backorder_limits
+        array_agg(l.stocked), array_agg(l.reserved), array_agg(l.version), bool_or(has_details(l))
+    into level_nos, level_items, level_locations, stocked, reserved, versions, detailed
     from unnest(items_locked || item_nos_read) as u (item_no)
-    inner join level as l on l.item_no = u.item_no
-    cross join lateral (
-        select l.incoming > 0 or l.damaged > 0 or l.quarantined > 0 or l.shortfall > 0
-            or l.low_stock_threshold is not null or l.safety_stock is not null
-            or l.backorder_limit is not null as detailed
-    ) as d;
+    inner join level as l on l.item_no = u.item_no;
+
+    if detailed then
+        select array_agg(l.level_no), array_agg(l.incoming), array_agg(l.damaged), array_agg(l.quarantined),
+            array_agg(l.shortfall), array_agg(l.low_stock_threshold), array_agg(l.safety_stock),
+            array_agg(l.backorder_limit)
+        into detail_level_nos, incoming, damaged, quarantined, shortfall, low_stock_thresholds, safety_stocks,
+            backorder_limits
+        from unnest(items_locked || item_nos_read) as u (item_no)
+        inner join level as l on l.item_no = u.item_no
+        where has_details(l);
+    end if;
 
     select c.catalogue_version into catalogue_version from catalogue_state as c;
     batch_id := nextval('batch_id');

@@ -21,6 +21,7 @@ create or replace function load_batch_v1(
 #variable_conflict use_column
 declare
     existing bigint [];
+    detailed boolean;
 begin
     -- Subjects: creates the awaited row, locks, and numbers the answers, in one sorted pass.
     if cardinality(order_ids) > 0 then
@@ -68,25 +69,21 @@ begin
 
     -- Read under the locks.
     select array_agg(l.level_no), array_agg(l.item_no), array_agg(l.location_no),
-        array_agg(l.stocked), array_agg(l.reserved), array_agg(l.version),
-        array_agg(l.level_no) filter (where d.detailed),
-        array_agg(l.incoming) filter (where d.detailed),
-        array_agg(l.damaged) filter (where d.detailed),
-        array_agg(l.quarantined) filter (where d.detailed),
-        array_agg(l.shortfall) filter (where d.detailed),
-        array_agg(l.low_stock_threshold) filter (where d.detailed),
-        array_agg(l.safety_stock) filter (where d.detailed),
-        array_agg(l.backorder_limit) filter (where d.detailed)
-    into level_nos, level_items, level_locations, stocked, reserved, versions,
-        detail_level_nos, incoming, damaged, quarantined, shortfall, low_stock_thresholds, safety_stocks,
-        backorder_limits
+        array_agg(l.stocked), array_agg(l.reserved), array_agg(l.version), bool_or(has_details(l))
+    into level_nos, level_items, level_locations, stocked, reserved, versions, detailed
     from unnest(items_locked || item_nos_read) as u (item_no)
-    inner join level as l on l.item_no = u.item_no
-    cross join lateral (
-        select l.incoming > 0 or l.damaged > 0 or l.quarantined > 0 or l.shortfall > 0
-            or l.low_stock_threshold is not null or l.safety_stock is not null
-            or l.backorder_limit is not null as detailed
-    ) as d;
+    inner join level as l on l.item_no = u.item_no;
+
+    if detailed then
+        select array_agg(l.level_no), array_agg(l.incoming), array_agg(l.damaged), array_agg(l.quarantined),
+            array_agg(l.shortfall), array_agg(l.low_stock_threshold), array_agg(l.safety_stock),
+            array_agg(l.backorder_limit)
+        into detail_level_nos, incoming, damaged, quarantined, shortfall, low_stock_thresholds, safety_stocks,
+            backorder_limits
+        from unnest(items_locked || item_nos_read) as u (item_no)
+        inner join level as l on l.item_no = u.item_no
+        where has_details(l);
+    end if;
 
     select c.catalogue_version into catalogue_version from catalogue_state as c;
     batch_id := nextval('batch_id');

@@ -189,6 +189,12 @@ create table level (
     constraint level_not_oversold check (reserved <= stocked + shortfall)
 ) with (fillfactor = 50);
 
+-- Whether a level says more than what is stocked and reserved: few do, so readers ask for the rest only then.
+create function has_details(l level) returns boolean
+language sql immutable parallel safe
+return (l).incoming > 0 or (l).damaged > 0 or (l).quarantined > 0 or (l).shortfall > 0
+or (l).low_stock_threshold is not null or (l).safety_stock is not null or (l).backorder_limit is not null;
+
 -- The last stock.set applied per level, bucket and source: an older one is stale.
 create table set_guard (
     level_no int not null references level,

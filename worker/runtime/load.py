@@ -177,7 +177,9 @@ class Loaded:
         """The columns that most levels leave at their defaults."""
         row = self.row
         for at, level_no in enumerate(row["detail_level_nos"]):
-            level = levels_by_no[level_no]
+            level = levels_by_no.get(level_no)
+            if level is None:
+                continue  # made by another worker since the levels were read, of an item only read for a cart
             level.incoming = row["incoming"][at]
             level.damaged = row["damaged"][at]
             level.quarantined = row["quarantined"][at]
