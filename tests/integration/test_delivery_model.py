@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Collection, Coroutine, Iterable, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -276,6 +277,7 @@ class Delivery(RuleBasedStateMachine):
         self.committed = dict.fromkeys(TYPES_BY_TOPIC, 0)
         self.positions = dict(self.committed)
         self.assigned = {topic: at % WORKERS for at, topic in enumerate(TYPES_BY_TOPIC)}
+        self.processes = 0
         self.workers = [self._process(number) for number in range(WORKERS)]
         self.late: list[tuple[str, Json]] = []
         self.checked = 0
@@ -396,6 +398,7 @@ class Delivery(RuleBasedStateMachine):
 
     async def _settle(self) -> None:
         self.workers = [self._process(number) for number in range(WORKERS)]
+        await self._end_leases_of_the_dead()
         self.assigned = dict.fromkeys(TYPES_BY_TOPIC, 0)
         await self._seek(TYPES_BY_TOPIC)
         while batch := self._next(0, 1000):
@@ -483,7 +486,13 @@ class Delivery(RuleBasedStateMachine):
 
     def _process(self, number: int) -> InProcessWorker:
         """A worker process just started: no caches, nothing under way."""
-        return InProcessWorker(self.bench.pools[number], f"w{number}", publisher=SharedTopics(self.published))
+        self.processes += 1
+        return InProcessWorker(
+            self.bench.pools[number],
+            f"w{self.processes}",
+            publisher=SharedTopics(self.published),
+            publish_lease=timedelta(hours=1),
+        )
 
     def _records(self) -> list[RawRecord]:
         return [record for log in self.topics.logs.values() for record in log]
@@ -542,7 +551,15 @@ class Delivery(RuleBasedStateMachine):
 
     async def _restart(self, number: int) -> None:
         self.workers[number] = self._process(number)
+        await self._end_leases_of_the_dead()
         await self._seek(topic for topic, owner in self.assigned.items() if owner == number)
+
+    async def _end_leases_of_the_dead(self) -> None:
+        """A lease is longer than any publication: only those of processes that are gone come to their end."""
+        ended = (
+            "update batch set claimed_until = '-infinity' where published_at is null and worker <> all($1)"
+        )
+        await self.bench.db.execute(ended, [worker.name for worker in self.workers])
 
     async def _seek(self, topics: Iterable[str]) -> None:
         """Where a worker begins to read: the smaller of Kafka's offset and the database's."""
