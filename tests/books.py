@@ -65,6 +65,18 @@ async def waiting_for_a_lock(db: "Connection", worker: str) -> None:
             await asyncio.sleep(LOOK_AGAIN_S)
 
 
-async def connected(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def blockers(db: "Connection", worker: str) -> set[str]:
+    """Names of the sessions that this worker's session waits for; returns when it waits for any."""
+    await waiting_for_a_lock(db, worker)
+    rows = await db.fetch(
+        "select b.application_name from pg_stat_activity as a"
+        " join pg_stat_activity as b on b.pid = any(pg_blocking_pids(a.pid))"
+        " where a.application_name = $1 and a.wait_event_type = 'Lock'",
+        worker,
+    )
+    return {row["application_name"] for row in rows}
+
+
+async def connected(url: str, name: str = "test") -> "asyncpg.Connection[asyncpg.Record]":
     """A session of the test's own, as the database's owner."""
-    return await asyncpg.connect(url)
+    return await asyncpg.connect(url, server_settings={"application_name": name})
