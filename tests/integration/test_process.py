@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -32,6 +33,7 @@ from tests.in_process import (
 from tests.proxy import is_commit, is_commit_reply, postgres_proxy
 from worker.runtime.database import WORKER_ROLE
 from worker.runtime.decode import RawRecord
+from worker.runtime.records import OutRecord
 
 if TYPE_CHECKING:
     from worker.runtime.database import Connection
@@ -1053,6 +1055,66 @@ async def test_an_event_that_no_rule_can_apply_is_judged_afresh_when_it_is_sent_
     assert await levels(db) == {"v1@A": "2/0"}
     assert outcomes(await worker.deliver(topics.again(uncountable))) == [("s1", "dead_lettered")]
     assert await dead(db) == [("s1", "contract_violation"), ("s1", "id_reuse")]
+
+
+# ── On their way to Kafka ─────────────────────────────────────────────────────────────────────────────
+
+
+def told_levels(records: Sequence[OutRecord]) -> list[tuple[str, int, int]]:
+    """Key, stocked and version of each level record."""
+    found = []
+    for record in on(Output.LEVELS, records):
+        value = value_of(record)
+        assert record.key is not None
+        found.append((record.key.decode(), value["stocked"], value["level_version"]))
+    return found
+
+
+async def test_a_level_overtaken_on_its_way_is_told_again_as_it_stands(
+    worker: InProcessWorker, other: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    """A compacted topic keeps the last record of a key: an old state that comes late must not be it."""
+    await worker.deliver(*shop(topics))
+    sold: Json = {"sku": "S1", "location_id": "A", "delta": -1}
+    await worker.judge(topics.event("stock.adjusted", **sold))
+    newer = await other.deliver(topics.event("stock.adjusted", **sold))
+    assert told_levels(newer) == [("v1|A", 8, 3)]
+
+    assert told_levels(await worker.publish()) == [("v1|A", 9, 2), ("v1|A", 8, 3)]
+    assert await levels(db) == {"v1@A": "8/0", "v2@A": "10/0"}
+
+
+async def test_a_level_that_this_worker_will_tell_anyway_is_not_told_in_between(
+    worker: InProcessWorker, topics: Topics
+) -> None:
+    await worker.deliver(*shop(topics))
+    for _ in range(3):
+        await worker.judge(topics.event("stock.adjusted", sku="S1", location_id="A", delta=-1))
+    assert told_levels(await worker.publish()) == [("v1|A", 9, 2), ("v1|A", 8, 3), ("v1|A", 7, 4)]
+
+
+async def test_what_a_dead_worker_left_is_published_by_another_as_it_was_frozen(
+    database_url: str, worker: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    await worker.deliver(*shop(topics))
+    async with worker_on(database_url, "w2") as dying:
+        await dying.judge(order(topics, "o1"))
+        told = await dying.publish()
+        await db.execute("update batch set published_at = null where worker = 'w2'")
+
+    assert await worker.sweep() == told
+    assert await worker.sweep() == []
+    assert await rows_of(db, "select count(*) from batch where published_at is null") == [(0,)]
+
+
+async def test_a_row_whose_lease_runs_is_left_to_its_worker(
+    worker: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    patient = InProcessWorker(worker.pool, "w2", publish_lease=timedelta(minutes=1))
+    await patient.judge(*shop(topics))
+    assert await worker.sweep() == []
+    assert len(on(Output.RESULTS, await patient.publish())) == 7
+    assert await rows_of(db, "select count(*) from batch where published_at is null") == [(0,)]
 
 
 # ── Rights ────────────────────────────────────────────────────────────────────────────────────────────
