@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -56,7 +56,7 @@ from worker.runtime.records import OutRecord
 if TYPE_CHECKING:
     from worker.runtime.database import Pool
 
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "25"))
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "40"))
 STEPS = 30
 WORKERS = 2
 
@@ -620,5 +620,83 @@ def test_whatever_delivery_does_the_claims_hold(database_url: str) -> None:
         except BaseException:
             print(f"again: FAULT_SEED={seed_used} FAULT_ROUNDS={ROUNDS} make test ARGS='-k delivery'")
             raise
+        finally:
+            runner.run(_closed(bench))
+
+
+# ── One end, whatever the order ───────────────────────────────────────────────────────────────────────
+
+PART = {"line_item_id": "L1", "quantity": 1}
+
+
+@st.composite
+def order_histories(draw: st.DrawFn) -> list[tuple[str, Json]]:
+    """A shop with enough of everything at one place, and orders with facts that fit, told in their order."""
+    told: list[tuple[str, Json]] = [
+        ("location.created", {"location_id": "A"}),
+        ("sales_channel.updated", {"sales_channel_id": "web", "location_ids": ["A"]}),
+        *(("variant.created", VARIANTS[one]) for one in VARIANTS),
+        *(("stock.set", {"sku": sku, "location_id": "A", "quantity": 99}) for sku in ("S1", "S2", "S3")),
+    ]
+    for order_id in ("o1", "o2", "o3"):
+        ordered = draw(st.lists(st.tuples(variant_ids, small), min_size=1, max_size=2))
+        lines = [line(f"L{at}", *one) for at, one in enumerate(ordered, 1)]
+        shipped = draw(st.integers(0, lines[0]["quantity"]))
+        returned = draw(st.integers(0, shipped))
+        told.append(("order.placed", {"order_id": order_id, "sales_channel_id": "web", "lines": lines}))
+        told += [
+            ("order.fulfilled", {"order_id": order_id, "fulfillment_id": f"f{at}", "lines": [PART]})
+            for at in range(shipped)
+        ]
+        told += [
+            ("order.returned", {"order_id": order_id, "return_id": f"r{at}", "lines": [PART]})
+            for at in range(returned)
+        ]
+    return told
+
+
+async def the_end_of(bench: Bench, told: Sequence[tuple[str, Json]], batches: Sequence[int]) -> list[object]:
+    """What stands in the database once this was told in such batches to two workers in turn."""
+    topics = Topics()
+    records = [topics.event(type_name, **data) for type_name, data in told]
+    workers = [InProcessWorker(pool, f"w{number}") for number, pool in enumerate(bench.pools)]
+    for turn, size in enumerate([*batches, len(records)]):
+        batch, records = records[:size], records[size:]
+        await workers[turn % WORKERS].deliver(*batch)
+    assert await contradictions(bench.db) == []
+    assert await rows_of(bench.db, "select event_id from v_event where outcome <> 'applied'") == []
+    return [
+        await rows_of(bench.db, f"select {columns} from {table} order by {columns}")  # noqa: S608  from below
+        for table, columns in END_STATE.items()
+    ]
+
+
+END_STATE = {
+    "v_level": "sku, location_id, stocked, reserved, level_version",
+    "v_reservation": "order_id, line_item_id, sku, location_id, quantity",
+    "orders": "order_id, sales_channel_id, placement_hash",
+    "fulfillment as f join orders as o using (order_no)": "o.order_id, f.fulfillment_id, f.body_hash",
+    "order_return as r join orders as o using (order_no)": "o.order_id, r.return_id, r.body_hash",
+}
+
+
+@pytest.mark.slow
+def test_the_end_of_orders_does_not_depend_on_the_order_of_their_events(database_url: str) -> None:
+    """Catalogue and stock may come late as well: every order waits for what it needs."""
+    with asyncio.Runner() as runner:
+        bench = Bench(runner, *runner.run(_opened(database_url)))
+
+        @settings(SETTINGS, max_examples=ROUNDS)
+        @given(told=order_histories(), data=st.data())
+        def in_any_order(told: list[tuple[str, Json]], data: st.DataObject) -> None:
+            bench.empty()
+            expected = bench.await_(the_end_of(bench, told, [1] * len(told)))
+            mixed = data.draw(st.permutations(told))
+            bench.empty()
+            batches = data.draw(st.lists(st.integers(1, 9), max_size=6))
+            assert bench.await_(the_end_of(bench, mixed, batches)) == expected
+
+        try:
+            in_any_order()
         finally:
             runner.run(_closed(bench))
