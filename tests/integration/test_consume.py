@@ -223,6 +223,16 @@ class Slow(Collector):
         await self.may_go.wait()
 
 
+async def shared_out(*members: Collector, of: set[TopicPartition]) -> list[frozenset[TopicPartition]]:
+    """What each member holds, once all of it is held by one: each learns of its share by itself."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            shares = [member.intake.assignment() for member in members]
+            if sum(map(len, shares)) == len(of) and frozenset[TopicPartition]().union(*shares) == of:
+                return shares
+            await asyncio.sleep(0.02)
+
+
 async def test_two_members_share_the_partitions_once_the_first_has_let_go(
     kafka_server: Kafka, unique_name: str
 ) -> None:
@@ -257,7 +267,7 @@ async def test_two_members_share_the_partitions_once_the_first_has_let_go(
             await producing
         try:
             await first.wait_until(lambda: len(read_by_both()) == 200 * len(partitions))
-            shares = [collector.intake.assignment() for collector in (first, second)]
+            shares = await shared_out(first, second, of=set(partitions))
         finally:
             await second.intake.stop()
 
