@@ -31,6 +31,8 @@ from tests.in_process import (
     worker_on,
 )
 from tests.proxy import is_commit, is_commit_reply, postgres_proxy
+from worker.domain.decide import RELEASING_VERDICTS_MAX
+from worker.runtime.codes import PLACES_PER_BATCH
 from worker.runtime.database import WORKER_ROLE
 from worker.runtime.decode import RawRecord
 from worker.runtime.records import OutRecord
@@ -331,6 +333,28 @@ async def test_no_two_answers_of_an_order_carry_the_same_revision(
     assert await levels(db) == {"v1@A": "1/1", "v2@A": "1/0"}
 
 
+async def test_an_order_releases_any_number_of_facts_in_several_batches(
+    worker: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    """A batch has places for so many answers: each has one of its own, and is told again when asked for."""
+    assert RELEASING_VERDICTS_MAX + BATCH_RECORDS_MOST <= PLACES_PER_BATCH
+    await worker.deliver(*shop(topics, stock=10_000))
+    shipped: Json = {"order_id": "o1", "lines": [{"line_item_id": "l1", "quantity": 1}]}
+    facts = [
+        topics.event("order.fulfilled", fulfillment_id=f"f{n}", event_id=f"f{n}", **shipped)
+        for n in range(RELEASING_VERDICTS_MAX + 100)
+    ]
+    for start in range(0, len(facts), 2000):
+        await worker.deliver(*facts[start : start + 2000])
+
+    told = await worker.deliver(order(topics, "o1", quantity=10_000, event_id="p1"))
+    assert set(outcomes(told)) == {("p1", "applied"), *((f"f{n}", "applied") for n in range(len(facts)))}
+    again = await worker.deliver(topics.again(facts[-1]))
+    assert again == [on(Output.RESULTS, told)[-1]]
+    assert await rows_of(db, "select count(answer) = count(distinct answer) from event") == [(True,)]
+    assert (await levels(db))["v1@A"] == f"{10_000 - len(facts)}/{10_000 - len(facts)}"
+
+
 async def test_what_a_crash_left_parked_is_found_by_the_sweeper_of_another_worker(
     worker: InProcessWorker, other: InProcessWorker, topics: Topics, db: "Connection"
 ) -> None:
@@ -592,6 +616,9 @@ async def held(url: str, statement: str, *arguments: object) -> AsyncIterator[No
     finally:
         await session.close()
 
+
+BATCH_RECORDS_MOST = 4000
+"""What settings allow."""
 
 VARIANTS = [f"i{n}" for n in range(6)]
 

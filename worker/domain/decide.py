@@ -22,7 +22,7 @@ from worker.domain.catalogue import (
 from worker.domain.decision import Decision, Lacking, Verdict
 from worker.domain.event import Event
 from worker.domain.fulfillments import order_fulfilled
-from worker.domain.model import Order, ParkedEvent, Snapshot, WaitsFor
+from worker.domain.model import Order, ParkedEvent, Snapshot, WaitKind, WaitsFor
 from worker.domain.orders import order_placed
 from worker.domain.reservations import reservation_moved
 from worker.domain.returns import order_returned
@@ -45,6 +45,9 @@ RULES: Mapping[EventType, Rule] = {
     EventType.ORDER_RETURNED: order_returned,
     EventType.RESERVATION_MOVED: reservation_moved,
 }
+
+RELEASING_VERDICTS_MAX = 4096
+"""A batch with so many verdicts releases no more: an order may have any number of parked events."""
 
 Redriven = Mapping[tuple[str, str], ParkedEvent]
 """(source, event id) -> the parked row of an event that this batch judges again."""
@@ -78,14 +81,15 @@ def decide(
     snapshot: Snapshot,
     redriven: Redriven = MappingProxyType({}),
     *,
-    releases: bool = True,
+    releasing_max: int = RELEASING_VERDICTS_MAX,
 ) -> Decision | Lacking:
     """Judge the events in order; gives everything that has to be written and told.
 
     Changes the snapshot's working copies. An event that parks here and becomes final here has two verdicts,
     the first `superseded`. Gives `Lacking` where an alert has to name reservations that were not loaded; the
-    snapshot is then spent. Without `releases` an order's parked events stay parked whatever happens to it: so
-    an event that cannot be written is told from one that it would release (protocol §2.5).
+    snapshot is then spent. From `releasing_max` verdicts on, parked events of orders are left to be looked at
+    again after the commit; 0 tells an event that cannot be written from one that it would release (protocol
+    §2.5).
     """
     books = Books(snapshot)
     waiting: dict[str, list[_Waiting]] = {}
@@ -102,8 +106,8 @@ def decide(
             continue
         verdict.released = row is not None
         _record(books, verdict)
-        if releases and order is not None and (order.parked or order.order_id in waiting):
-            _judge_again(books, order, _queue(waiting, order, redriven))
+        if order is not None and (order.parked or order.order_id in waiting):
+            _judge_again(books, order, _queue(waiting, order, redriven), releasing_max)
     if books.lacking:
         return Lacking(frozenset(books.lacking))
     return books.decision
@@ -147,15 +151,19 @@ def _queue(waiting: dict[str, list[_Waiting]], order: Order, redriven: Redriven)
     return queue
 
 
-def _judge_again(books: Books, order: Order, queue: list[_Waiting]) -> None:
+def _judge_again(books: Books, order: Order, queue: list[_Waiting], releasing_max: int) -> None:
     """Judge the order's parked events again, in the order of arrival, until none becomes final any more.
 
     A parked placement waits for the catalogue, which a re-drive brings; here it can only come second.
     """
+    verdicts = books.decision.verdicts
     again = True
     while again:
         again = False
         for entry in sorted(queue, key=lambda one: one.arrival):
+            if len(verdicts) >= releasing_max:
+                books.decision.provided[WaitsFor(WaitKind.ORDER, order.order_id)] = None
+                return
             if entry.event.type is EventType.ORDER_PLACED and not order.lines:
                 continue
             verdict = RULES[entry.event.type](books, entry.event)

@@ -21,9 +21,8 @@ import asyncpg
 from aiokafka import TopicPartition
 
 import sql
-from schemas.orders import OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
 from schemas.outcome import DeadReason
-from worker.domain.model import WaitKind, WaitsFor
+from worker.domain.model import WaitsFor
 from worker.runtime.answer import DeadLetter
 from worker.runtime.assignment import Batch
 from worker.runtime.backoff import Backoff
@@ -232,13 +231,10 @@ class Pipeline:
             while further:
                 further = await self._redrive(further)
 
-    async def _commit_parked(
-        self, rows: Sequence[asyncpg.Record], *, releases: bool = True
-    ) -> list[WaitsFor]:
+    async def _commit_parked(self, rows: Sequence[asyncpg.Record]) -> list[WaitsFor]:
         async def read(db: "Connection") -> Work:
             loader = self._processor.loader
-            redriven = await parked_rows(db, rows, loader.interned, loader.types_by_topic)
-            return Work(redriven=redriven, releases=releases)
+            return Work(redriven=await parked_rows(db, rows, loader.interned, loader.types_by_topic))
 
         return await self._commit(await self._on_database(read))
 
@@ -289,29 +285,13 @@ class Pipeline:
         """Judge the one event that the database refuses once more, without what it releases.
 
         What is refused then is refused for its own sake and becomes a dead letter. Otherwise an event that it
-        releases is at fault, and is found by judging each in a transaction of its own; or another worker was
-        in the way of a unique key, and this time its row was seen.
+        releases is at fault, and is found when they are looked at again; or another worker was in the way of
+        a unique key, and this time its row was seen.
         """
-        if not work.releases:
-            log.error("an event broke an invariant of the database and is dead-lettered: %s", error)
-            return await self._commit(_as_dead(work, error))
-        look_again = await self._commit(replace(work, releases=False))
-        order_id = _order_id(work)
-        return look_again if order_id is None else look_again + await self._release_singly(order_id)
-
-    async def _release_singly(self, order_id: str) -> list[WaitsFor]:
-        """Judge each event that waits for the order by itself, until none of them becomes final."""
-        look_again: list[WaitsFor] = []
-        waiting_before = -1
-        while True:
-            rows = await self._read(
-                PARKED_WAITING_READ, [WaitKind.ORDER], [order_id], self._settings.batch_records_max, 0
-            )
-            if len(rows) == waiting_before:
-                return look_again
-            waiting_before = len(rows)
-            for row in rows:
-                look_again += await self._commit_parked([row], releases=False)
+        if work.releasing_max:
+            return await self._commit(replace(work, releasing_max=0))
+        log.error("an event broke an invariant of the database and is dead-lettered: %s", error)
+        return await self._commit(_as_dead(work, error))
 
     async def _read(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         async def read(db: "Connection") -> list[asyncpg.Record]:
@@ -403,18 +383,6 @@ def _progress(batch: Batch) -> list[Progress]:
         )
         for partition, next_offset in batch.next_offsets.items()
     ]
-
-
-def _order_id(work: Work) -> str | None:
-    """The order that the work's only event is about, if it is about one."""
-    decoded = work.arrivals[0] if work.arrivals else work.redriven[0].decoded
-    if not isinstance(decoded, Arrival):
-        return None
-    match decoded.event.data:
-        case OrderPlaced() | OrderFulfilled() | OrderReturned() | ReservationMoved() as data:
-            return data.order_id
-        case _:
-            return None
 
 
 def _as_dead(work: Work, error: _PoisonError) -> Work:

@@ -17,7 +17,7 @@ from asyncpg.transaction import Transaction
 
 import sql
 from schemas.outcome import DeadReason, Outcome
-from worker.domain.decide import decide
+from worker.domain.decide import RELEASING_VERDICTS_MAX, decide
 from worker.domain.decision import Decision, Lacking, Verdict
 from worker.domain.event import Event, is_other_body
 from worker.domain.model import ParkedEvent, Snapshot, WaitKind, WaitsFor
@@ -67,8 +67,8 @@ class Work:
     dead: Sequence[DeadLetter] = ()
     """Records already found to be dead letters: poison in the database (bisecting)."""
     progress: Sequence[Progress] = ()
-    releases: bool = True
-    """False: parked events of the orders concerned stay parked, each to be judged by itself (bisecting)."""
+    releasing_max: int = RELEASING_VERDICTS_MAX
+    """0: parked events of the orders concerned stay parked, to be judged by themselves (bisecting)."""
 
 
 class LevelVersion(NamedTuple):
@@ -172,7 +172,7 @@ class Processor:
     async def _write_all(self, connection: "Connection", work: Work, meanwhile: Meanwhile) -> Committed:
         sorted_out = await self._read_inbox(connection, work)
         if sorted_out.events:
-            judged = await self._judge(connection, sorted_out, releases=work.releases)
+            judged = await self._judge(connection, sorted_out, work.releasing_max)
             return await self._write_judged(connection, work, sorted_out, judged, meanwhile)
         number = await connection.fetchrow(BATCH_NUMBER)
         assert number is not None  # a select without from always gives a row
@@ -244,9 +244,9 @@ class Processor:
 
     # ── Judge ─────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _judge(self, connection: "Connection", sorted_out: Sorted, *, releases: bool) -> Judged:
+    async def _judge(self, connection: "Connection", sorted_out: Sorted, releasing_max: int) -> Judged:
         loaded = await self.loader.load(connection, sorted_out.events, sorted_out.redriven.keys())
-        snapshot, decision = await self._decide(connection, sorted_out, loaded, releases=releases)
+        snapshot, decision = await self._decide(connection, sorted_out, loaded, releasing_max)
         origins = sorted_out.origins
         for row in loaded.orders.parked:
             key = (row.source, row.event_id)
@@ -257,12 +257,12 @@ class Processor:
         return Judged(loaded, snapshot, decision, origins, _places(decision.verdicts, origins))
 
     async def _decide(
-        self, connection: "Connection", sorted_out: Sorted, loaded: Loaded, *, releases: bool
+        self, connection: "Connection", sorted_out: Sorted, loaded: Loaded, releasing_max: int
     ) -> tuple[Snapshot, Decision]:
         """Decide; where rows are lacking, read them under the same locks and decide afresh."""
         while True:
             snapshot = loaded.snapshot()
-            match decide(sorted_out.events, snapshot, sorted_out.redriven, releases=releases):
+            match decide(sorted_out.events, snapshot, sorted_out.redriven, releasing_max=releasing_max):
                 case Decision() as decision:
                     return snapshot, decision
                 case Lacking(levels=levels):
