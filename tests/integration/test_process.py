@@ -637,12 +637,14 @@ async def test_items_are_locked_in_one_order_by_all(
     database_url: str, worker: InProcessWorker, other: InProcessWorker, topics: Topics, db: "Connection"
 ) -> None:
     """The second worker waits for the first at the first item, and holds none that the first still wants."""
+    free = "select inventory_item_id from inventory_item for no key update skip locked"
     await worker.deliver(*wide_shop(topics))
     lock = "select from inventory_item where inventory_item_id = $1 for no key update"
     one, two = order(topics, "o1", *VARIANTS), order(topics, "o2", *reversed(VARIANTS))
     async with held(database_url, lock, VARIANTS[3]):
         first = asyncio.ensure_future(worker.deliver(one))
         assert await blockers(db, "w1") == {"holder"}
+        assert {row[0] for row in await rows_of(db, free)} == set(VARIANTS[4:])
         second = asyncio.ensure_future(other.deliver(two))
         assert await blockers(db, "w2") == {"w1"}
 
@@ -655,6 +657,7 @@ async def test_orders_are_locked_in_one_order_by_all(
 ) -> None:
     await worker.deliver(*shop(topics, stock=100))
     ids = [f"o{n}" for n in range(6)]
+    free = "select order_id from orders for no key update skip locked"
     await worker.deliver(*(order(topics, one) for one in ids))
     shipped = [
         topics.event(
@@ -677,6 +680,7 @@ async def test_orders_are_locked_in_one_order_by_all(
     async with held(database_url, "select from orders where order_id = $1 for no key update", ids[3]):
         first = asyncio.ensure_future(worker.deliver(*shipped))
         assert await blockers(db, "w1") == {"holder"}
+        assert {row[0] for row in await rows_of(db, free)} == set(ids[4:])
         second = asyncio.ensure_future(other.deliver(*again))
         assert await blockers(db, "w2") == {"w1"}
 
