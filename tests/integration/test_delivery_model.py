@@ -356,6 +356,10 @@ class Delivery(RuleBasedStateMachine):
     def look_at_what_is_parked(self, number: int) -> None:
         self.bench.await_(self.workers[number].pipeline._sweep())
 
+    @rule()
+    def look_at_what_is_parked_both_at_once(self) -> None:
+        self.bench.await_(self._sweep_both())
+
     @rule(number=st.integers(0, WORKERS - 1))
     def publish_what_others_left(self, number: int) -> None:
         self.bench.await_(self.workers[number].relay.sweep())
@@ -517,6 +521,10 @@ class Delivery(RuleBasedStateMachine):
 
     async def _commit_offsets(self, worker: InProcessWorker) -> None:
         await worker.pipeline.drain()
+        self._note_offsets(worker)
+
+    def _note_offsets(self, worker: InProcessWorker) -> None:
+        """What Kafka was told."""
         for (topic, _), offset in worker.committed_offsets.items():
             self.committed[topic] = max(self.committed[topic], offset)
         worker.committed_offsets.clear()
@@ -524,12 +532,16 @@ class Delivery(RuleBasedStateMachine):
     async def _at_once(self, batches: Iterable[tuple[int, Sequence[RawRecord]]]) -> None:
         await asyncio.gather(*(self._deliver(number, batch) for number, batch in batches))
 
+    async def _sweep_both(self) -> None:
+        await asyncio.gather(*(worker.pipeline._sweep() for worker in self.workers))
+
     async def _die(self, number: int, batch: Sequence[RawRecord], death: Death) -> None:
         worker = self.workers[number]
         if death in CRASHES:
             worker.processor.at = crash_at(CRASHES[death])
             with contextlib.suppress(Crash):
                 await worker.judge(*batch)
+            self._note_offsets(worker)
         else:
             await worker.judge(*batch)
             if death is Death.BEFORE_PUBLISHING:
