@@ -101,6 +101,7 @@ async def test_a_redelivery_of_everything_is_silent(shop: Installation) -> None:
     assert await shop.check() == applied(*the_shop(), *told)
 
 
+@pytest.mark.slow
 async def test_workers_that_come_and_go_in_mid_stream_share_the_work(shop: Installation) -> None:
     told = orders(0, 600)
     async with shop.worker("w1") as first, shop.worker("w2") as second:
