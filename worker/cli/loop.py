@@ -1,7 +1,6 @@
 """Runs a command's coroutine on a fast event loop."""
 
 import asyncio
-import logging
 import random
 import signal
 import sys
@@ -9,8 +8,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -39,22 +36,17 @@ async def _until_deadline(server: str, work: Callable[[], Coroutine[Any, Any, T]
     import asyncpg
     from aiokafka.errors import KafkaConnectionError
 
-    from worker.runtime.backoff import Backoff
+    from worker.runtime.backoff import until_deadline
     from worker.runtime.errors import Transient
 
-    loop = asyncio.get_running_loop()
-    ends_at = loop.time() + deadline_s
-    backoff = Backoff(random.random, lambda: None)
-    while True:
+    async def attempt(_left_s: float) -> T:
         try:
             return await work()
         except (OSError, asyncpg.CannotConnectNowError, KafkaConnectionError, Transient) as error:
             reason = f": {error}" if isinstance(error, OSError) else ""
-            message = f"cannot reach {server}{reason}"
-            if loop.time() >= ends_at:
-                raise Transient(message) from error
-        log.warning("%s; trying again", message)
-        await backoff.wait()
+            raise Transient(f"cannot reach {server}{reason}") from error
+
+    return await until_deadline(attempt, deadline_s, random.random)
 
 
 async def _cancelled_by_sigterm(work: Coroutine[Any, Any, T]) -> T:

@@ -11,7 +11,7 @@ import random
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -23,7 +23,7 @@ from aiokafka import TopicPartition
 import sql
 from schemas.topics import TYPES_BY_TOPIC
 from worker.runtime.answer import AnswerWriter
-from worker.runtime.backoff import Backoff
+from worker.runtime.backoff import Backoff, until_deadline
 from worker.runtime.catalogue import CatalogueCache
 from worker.runtime.consume import Intake, IntakeSettings
 from worker.runtime.database import connection, open_pool
@@ -102,7 +102,7 @@ class Worker:
         relay, pipeline, intake, watchdog = parts
         loops = [asyncio.ensure_future(loop) for loop in (pipeline.run(), relay.run())]
         try:
-            await _until_deadline(intake.start, self.settings.start_deadline_s)
+            await until_deadline(intake.start, self.settings.start_deadline_s, random.random)
             log.info("worker %s reads as %s", self.name, self.settings.consumer_group)
             _collect_garbage_rarely()
             loops += [
@@ -239,28 +239,13 @@ class Worker:
                 raise Transient(f"cannot reach Postgres: {error}") from error
             return pool
 
-        pool = await _until_deadline(reach, settings.start_deadline_s)
+        pool = await until_deadline(reach, settings.start_deadline_s, random.random)
         async with connection(pool) as db:
             await require_fitting_schema(db)
         return pool
 
     async def _reach_kafka(self, publisher: Publisher) -> None:
-        await _until_deadline(publisher.start, self.settings.start_deadline_s)
-
-
-async def _until_deadline(action: Callable[[float], Awaitable[T]], deadline_s: float) -> T:
-    """Try until it works; the action is given the seconds left. Raises its Transient once none are left."""
-    loop = asyncio.get_running_loop()
-    ends_at = loop.time() + deadline_s
-    backoff = Backoff(random.random, lambda: None)
-    while True:
-        try:
-            return await action(max(ends_at - loop.time(), 0.1))
-        except Transient as error:
-            if loop.time() >= ends_at:
-                raise
-            log.warning("%s; trying again", error)
-            await backoff.wait()
+        await until_deadline(publisher.start, self.settings.start_deadline_s, random.random)
 
 
 async def _close(pool: "Pool", deadline_s: float) -> None:

@@ -1,7 +1,15 @@
 """Exponential back-off with full jitter: how long to wait before the same thing is tried again."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from worker.runtime.errors import Transient
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Backoff:
@@ -30,3 +38,20 @@ class Backoff:
         await asyncio.sleep(self._delay_s * (0.5 + self._jitter() / 2))
         self._delay_s = min(self._delay_s * 2, self._delay_s_max)
         self._alive()
+
+
+async def until_deadline(
+    action: Callable[[float], Awaitable[T]], deadline_s: float, jitter: Callable[[], float]
+) -> T:
+    """Try until it works; the action is given the seconds left. Raises its Transient once none are left."""
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + deadline_s
+    backoff = Backoff(jitter, lambda: None)
+    while True:
+        try:
+            return await action(max(ends_at - loop.time(), 0.1))
+        except Transient as error:
+            if loop.time() >= ends_at:
+                raise
+            log.warning("%s; trying again", error)
+        await backoff.wait()

@@ -111,10 +111,6 @@ class Pipeline:
         self._at_rest = asyncio.Event()
         self._at_rest.set()
         self._swept_at_s = 0.0
-        self.is_healthy = True
-        """False while the database refuses the batch under way."""
-        self.events_judged = 0
-        """Records carried to a commit since the start."""
 
     async def offer(self, batch: Batch) -> None:
         """Hand a batch over; returns when the next one may come."""
@@ -196,7 +192,6 @@ class Pipeline:
         for part in parts:
             await self._judge(Work(arrivals=part))
         await self._judge(Work(arrivals=last, poisons=decoded.poisons, progress=_progress(decoded.batch)))
-        self.events_judged += len(decoded.batch.records)
         self._done |= decoded.batch.next_offsets
         self._offsets_due.set()
 
@@ -313,12 +308,10 @@ class Pipeline:
                     case Failure.RERUN:
                         log.info("running the batch again: %s", error)
                     case Failure.TRANSIENT:
-                        self.is_healthy = False
                         log.warning("the database cannot take the batch now: %s", error)
                     case Failure.POISON | Failure.FATAL:
                         raise
             else:
-                self.is_healthy = True
                 return result
             await backoff.wait()
 

@@ -96,11 +96,6 @@ class Relay:
         """Wait until everything offered is on Kafka and closed."""
         await self._idle.wait()
 
-    @property
-    def batches_open(self) -> int:
-        """How many batches of this worker are not closed yet."""
-        return len(self._open)
-
     async def run(self) -> None:
         """Publish for ever. Raises what is neither transient nor foreseen: the process has to end then."""
         while True:
