@@ -18,7 +18,10 @@ from worker.runtime.errors import Fatal, Transient
 from worker.runtime.migrate import SchemaMismatch
 from worker.settings import SettingsError, load_settings
 
-COMMANDS = ("run", "migrate", "topics", "config", "status", "audit", "dev", "demo", "simulate", "bench")
+COMMANDS = (
+    *("run", "migrate", "topics", "config", "status", "audit", "why"),
+    *("dev", "demo", "simulate", "bench"),
+)
 PASSWORD = "s3kret-Passw0rd"
 HEAVY = ("asyncpg", "aiokafka", "faststream", "pydantic", "orjson", "uvloop", "jgo")
 
@@ -80,6 +83,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["topics"], "INVENTORY_KAFKA_BOOTSTRAP"),
         (["topics", "list"], "INVENTORY_KAFKA_BOOTSTRAP"),
         (["audit"], "INVENTORY_DATABASE_URL"),
+        (["why", "shirt"], "INVENTORY_DATABASE_URL"),
         (["status", "--kafka", "localhost:1"], "INVENTORY_DATABASE_URL"),
         (["config", "--kafka", "localhost:1", "--database-url", "mysql://h/d"], "INVENTORY_DATABASE_URL"),
     ],
@@ -102,6 +106,8 @@ def test_a_wrong_setting_is_named_and_exits_with_2(
         ["simulate", __file__, "--kafka", "localhost:1"],
         ["simulate", __file__, "--workers", "0"],
         ["dev", "--workers", "many"],
+        ["why"],
+        ["why", "shirt", "--at", "yesterday"],
     ],
 )
 def test_wrong_options_exit_with_2(arguments: Sequence[str]) -> None:

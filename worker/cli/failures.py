@@ -18,13 +18,14 @@ def failure_of(error: BaseException) -> Failure | None:
 
     from worker.dev.event_lines import LineError
     from worker.dev.servers import ServerError
+    from worker.inspect.why import UnknownItemError
     from worker.runtime.errors import WorkerError
     from worker.settings import SettingsError
 
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     match error:
-        case SettingsError() | LineError():
+        case SettingsError() | LineError() | UnknownItemError():
             return Failure(str(error), 2)
         case WorkerError() | ServerError():
             return Failure(str(error), 1)

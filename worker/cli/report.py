@@ -1,6 +1,10 @@
-"""Commands that look and tell: status, audit."""
+"""Commands that look and tell: status, audit, why."""
 
 import json
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -16,11 +20,14 @@ from worker.cli.options import (
     settings_from,
 )
 
+T = TypeVar("T")
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(status)
     app.command()(audit)
+    app.command()(why)
 
 
 def status(
@@ -69,21 +76,70 @@ def audit(
 
         inventory-worker audit --state-dir .state/demo
     """
-    from worker.cli import loop, tables, terminal
+    from worker.cli import tables, terminal
     from worker.inspect.audit import audit_of
 
-    if state_dir is None:
-        settings = settings_from(NOT_NEEDED_KAFKA, database_url)
-        log_as(settings)
-        url = settings.database_url.get_secret_value()
-        found = loop.run_patiently(postgres_at(url), lambda: audit_of(url), settings.start_deadline_s)
-    else:
-        from worker.dev.home import database_in
-
-        with database_in(state_dir) as url:
-            found = loop.run(audit_of(url))
+    found = _looked(audit_of, database_url, state_dir)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     else:
         terminal.show(tables.audit(found))
     raise typer.Exit(0 if found.is_clean else 1)
+
+
+def _moment(value: str) -> datetime:
+    """A moment as RFC 3339 or a date; without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise typer.BadParameter("write 2026-05-04T12:30:00Z, or only the date") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def why(
+    item: Annotated[
+        str, typer.Argument(metavar="ITEM", help="An item's id or sku, or a variant made of it alone.")
+    ],
+    *,
+    location: Annotated[str | None, typer.Option(metavar="L", help="Only this location.")] = None,
+    order: Annotated[str | None, typer.Option(metavar="O", help="Only movements of this order.")] = None,
+    at: Annotated[
+        datetime | None, typer.Option(metavar="TIME", parser=_moment, help="Only up to this moment.")
+    ] = None,
+    database_url: DatabaseOption = None,
+    state_dir: StateDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell why an item's levels are what they are: every movement, its cause, and the balance after it.
+
+    Balances count all movements, also those that the options leave out. Reads only, as of one moment, and
+    blocks nobody. With --state-dir the database need not run. For example:
+
+        inventory-worker why SHIRT-M --location berlin --at 2026-05-04T12:30:00Z
+    """
+    from worker.cli import tables, terminal
+    from worker.inspect.why import Question, why_of
+
+    question = Question(item, location, order, at)
+    found = _looked(lambda url: why_of(url, question), database_url, state_dir)
+    if as_json:
+        typer.echo(json.dumps(found.as_json()))
+    else:
+        terminal.show(tables.why(found))
+
+
+def _looked(
+    look: Callable[[str], Coroutine[Any, Any, T]], database_url: str | None, state_dir: Path | None
+) -> T:
+    """What there is to see in the database of the settings, or in a folder's, which is started for it."""
+    from worker.cli import loop
+
+    if state_dir is None:
+        settings = settings_from(NOT_NEEDED_KAFKA, database_url)
+        log_as(settings)
+        url = settings.database_url.get_secret_value()
+        return loop.run_patiently(postgres_at(url), lambda: look(url), settings.start_deadline_s)
+    from worker.dev.home import database_in
+
+    with database_in(state_dir) as url:
+        return loop.run(look(url))

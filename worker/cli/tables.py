@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from worker.inspect.audit import Audit
     from worker.inspect.rows import Json
     from worker.inspect.status import Status
+    from worker.inspect.why import Why
     from worker.runtime.topics import TopicState
     from worker.settings import Settings
 
@@ -107,6 +108,49 @@ def audit(found: "Audit") -> RenderableType:
     verdict = Text.assemble((f"Audit: {found.drift:,} contradictions", "bold red"), f" in {looked}")
     rows = ((finding.kind, _pairs(finding.figures)) for finding in found.findings)
     return Group(verdict, table("Findings", ("kind", "where"), rows))
+
+
+def why(found: "Why") -> RenderableType:
+    """An item's movements, what each kind of event comes to, and where that leads."""
+    name = found.inventory_item_id if found.sku is None else f"{found.inventory_item_id} ({found.sku})"
+    at = found.question.at
+    moment = "now" if at is None else f"at {at.isoformat()}"
+    seen = [
+        bucket
+        for bucket in ("stocked", "reserved", "available", "incoming", "damaged", "quarantined", "shortfall")
+        if bucket in ("stocked", "reserved", "available") or any(row[bucket] for row in found.movements)
+    ]
+    movements = (
+        (
+            row["location_id"],
+            row["level_version"],
+            row["at"],
+            row["type"],
+            row["event_id"],
+            row["source"],
+            row["order_id"],
+            row["line_item_id"],
+            row["bucket"],
+            _signed(row["delta"]),
+            *(row[bucket] for bucket in seen),
+        )
+        for row in found.movements
+    )
+    sums = ((row["location_id"], row["bucket"], row["type"], _signed(row["delta"])) for row in found.sums)
+    cause = ("time", "type", "event", "source", "order", "line")
+    columns = ("location", "#version", *cause, "bucket", "#change", *(f"#{bucket}" for bucket in seen))
+    level_columns = ("location", *(f"#{column}" for column in _LEVEL_COLUMNS))
+    stands = ((row["location_id"], *(row[column] for column in _LEVEL_COLUMNS)) for row in found.levels)
+    return Group(
+        table(f"Movements of {name}", columns, movements),
+        table("What they come to", ("location", "bucket", "by", "#change"), sums),
+        table(f"Levels {moment}", level_columns, stands),
+    )
+
+
+def _signed(delta: "Json") -> str:
+    text = str(delta)
+    return text if text.startswith("-") else f"+{text}"
 
 
 # ── Simulations ─────────────────────────────────────────────────────────────────────────────────────

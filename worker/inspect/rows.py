@@ -22,12 +22,15 @@ def wire_rows(rows: "Iterable[asyncpg.Record]") -> list[dict[str, Json]]:
     return [wire_row(row) for row in rows]
 
 
+def wire_number(value: Decimal) -> int | str:
+    """A quantity as the wire spells it: an int where whole, else a decimal string."""
+    return int(value) if value == value.to_integral_value() else f"{value.normalize():f}"
+
+
 def _wire(value: object) -> Json:
     match value:
-        case Decimal() if value == value.to_integral_value():
-            return int(value)
         case Decimal():
-            return f"{value.normalize():f}"
+            return wire_number(value)
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
         case _:
