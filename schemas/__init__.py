@@ -15,7 +15,7 @@ from schemas.catalogue import (
 from schemas.contract import Contract
 from schemas.event_type import EventType
 from schemas.orders import OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
-from schemas.stock import StockAdjusted, StockSet
+from schemas.stock import StockAdjusted, StockReceived, StockSet
 
 __all__ = ["INPUTS", "EventData", "EventType"]
 
@@ -27,6 +27,7 @@ EventData = (
     | SalesChannelUpdated
     | StockSet
     | StockAdjusted
+    | StockReceived
     | CartValidated
     | OrderPlaced
     | OrderFulfilled
@@ -44,6 +45,7 @@ INPUTS: Final[Mapping[str, type[Contract]]] = MappingProxyType(
         EventType.SALES_CHANNEL_UPDATED: SalesChannelUpdated,
         EventType.STOCK_SET: StockSet,
         EventType.STOCK_ADJUSTED: StockAdjusted,
+        EventType.STOCK_RECEIVED: StockReceived,
         EventType.CART_VALIDATED: CartValidated,
         EventType.ORDER_PLACED: OrderPlaced,
         EventType.ORDER_FULFILLED: OrderFulfilled,

@@ -13,6 +13,7 @@ class EventType(StrEnum):
     SALES_CHANNEL_UPDATED = "sales_channel.updated"
     STOCK_SET = "stock.set"
     STOCK_ADJUSTED = "stock.adjusted"
+    STOCK_RECEIVED = "stock.received"
     CART_VALIDATED = "cart.validated"
     ORDER_PLACED = "order.placed"
     ORDER_FULFILLED = "order.fulfilled"

@@ -126,14 +126,16 @@ class SalesChannelResult(Answer):
 
 
 class StockResult(Answer):
-    """Answers counts and adjustments. The item is named as the event named it until it is known."""
+    """Answers counts, adjustments and receipts. The item is named as the event named it until it is known."""
 
-    type: Literal["stock.set", "stock.adjusted"]
+    type: Literal["stock.set", "stock.adjusted", "stock.received"]
     inventory_item_id: Id | None = None
     sku: Id | None = None
     variant_id: Id | None = None
     location_id: Id
     bucket: str
+    from_incoming: SpelledQuantity | None = None
+    """How many of the units received were incoming; `stock.received` only."""
     levels: Array[LevelState] = ()
 
 

@@ -108,6 +108,9 @@ LineQuantity = Annotated[int | Decimal, Bounds(least=0, most=LINE_QUANTITY_MAX, 
 StockQuantity = Annotated[int | Decimal, Bounds(least=0, most=SMALLEST_MAX, zero=True)]
 """Units counted in a bucket: 0 or more."""
 
+SomeQuantity = Annotated[int | Decimal, Bounds(least=0, most=SMALLEST_MAX, zero=False)]
+"""Units that arrive or travel: above 0."""
+
 Delta = Annotated[int | Decimal, Bounds(least=-SMALLEST_MAX, most=SMALLEST_MAX, zero=False)]
 """Change of a bucket in units: never 0."""
 

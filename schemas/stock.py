@@ -1,9 +1,10 @@
-"""Contracts of stock events: counts and adjustments of an item's buckets at a location."""
+"""Contracts of stock events: counts, adjustments and receipts of an item at a location."""
 
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.contract import (
     VERSION_MAX,
@@ -16,7 +17,7 @@ from schemas.contract import (
     one_of,
     refuse_unless_one,
 )
-from schemas.quantity import Delta, StockQuantity
+from schemas.quantity import Delta, SomeQuantity, StockQuantity
 
 _ITEM_NAMES = ("inventory_item_id", "sku", "variant_id")
 
@@ -69,4 +70,25 @@ class StockAdjusted(NamesItem):
     location_id: Id
     bucket: Annotated[Word[StockBucket], NullIs(StockBucket.STOCKED)] = StockBucket.STOCKED
     delta: Delta
+    """Below 0 where `to_bucket` is given."""
+    to_bucket: Word[StockBucket] | None = None
+    """What leaves `bucket` enters this one of the same level, both or neither."""
     reason: Label | None = None
+
+    @model_validator(mode="after")
+    def _from_one_to_another(self) -> Self:
+        if self.to_bucket is not None and (self.to_bucket is self.bucket or self.delta > 0):
+            raise PydanticCustomError(
+                "to_bucket",
+                "With to_bucket, delta must be below 0 and bucket another one: it moves from there",
+            )
+        return self
+
+
+class StockReceived(NamesItem):
+    """Goods arrived: they are stocked, and no longer incoming as far as they were announced."""
+
+    location_id: Id
+    quantity: SomeQuantity
+    from_incoming: Annotated[bool | StockQuantity, NullIs(value=True)] = True
+    """True: as many of them as are incoming; false: none; a number: so many, also if other than came."""

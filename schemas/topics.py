@@ -62,6 +62,7 @@ INPUT_TOPICS: Final = (
     InputTopic(EventType.SALES_CHANNEL_UPDATED, "sales_channel_id"),
     InputTopic(EventType.STOCK_SET, "inventory_item_id, sku or variant_id"),
     InputTopic(EventType.STOCK_ADJUSTED, "inventory_item_id, sku or variant_id"),
+    InputTopic(EventType.STOCK_RECEIVED, "inventory_item_id, sku or variant_id"),
     InputTopic(EventType.CART_VALIDATED, "cart_id"),
     InputTopic(EventType.ORDER_PLACED, "order_id"),
     InputTopic(EventType.ORDER_FULFILLED, "order_id"),

@@ -19,7 +19,7 @@ World: locations A, B, C with all roles, channel `web` selling from them in this
 each with a variant of the same name: `shirt: A 10/3` is 10 stocked and 3 reserved (by an order of earlier),
 `cloth (2 places): A 1.50` counts in hundredths, `set = 1 cup + 2 saucer` is a kit, `gift: unmanaged`.
 
-Events: `variant`, `location`, `channel`, `set`, `adjust`, `cart`, `place`, `ship`, `return`, `move`; see
+Events begin with a verb (`set`, `receive`, `cart`, `place`, `ship`, …) and what the event is about; see
 `VERBS` for their forms. Every event takes `key=value` options: those that are fields of the data
 (`version=3`, `strategy=random`), and `id=`, `source=`, `time=` (seconds) of the event itself. Lines of carts
 and orders are L1, L2, … in order; events are e1, e2, … in order. After `->` stands the answer; see
@@ -212,6 +212,11 @@ def _adjust(subject: str, words: _Words) -> tuple[str, Json]:
     return "stock.adjusted", _stock(subject, words, "delta")
 
 
+def _receive(subject: str, words: _Words) -> tuple[str, Json]:
+    """`receive shirt A 5`, `receive shirt A 5 from_incoming=3`."""
+    return "stock.received", _stock(subject, words, "quantity")
+
+
 def _stock(subject: str, words: _Words, quantity: str) -> Json:
     location, count, *bucket = words.words
     data: Json = {words.options.pop("by", "sku"): subject, "location_id": location}
@@ -281,6 +286,7 @@ VERBS: Mapping[str, Callable[[str, _Words], tuple[str, Json]]] = {
     "channel": _channel,
     "set": _set,
     "adjust": _adjust,
+    "receive": _receive,
     "cart": _cart,
     "place": _place,
     "ship": _ship,

@@ -63,6 +63,8 @@ def _facts_of(answer: Json) -> Iterator[str]:
         yield "made of {required_quantity} {inventory_item_id}".format(**part)
     for level in answer.get("levels", ()):
         yield "level {inventory_item_id} {location_id} {stocked}/{reserved} v{level_version}".format(**level)
+    if "from_incoming" in answer:
+        yield f"{answer['from_incoming']} were incoming"
     if "order_revision" in answer:
         yield f"revision {answer['order_revision']}"
 

@@ -515,6 +515,12 @@ def _lines(**fields: object) -> dict[str, object]:
         ),
         ("stock.adjusted", {"sku": "s", "location_id": "l", "delta": 0}, "delta"),
         ("stock.adjusted", {"sku": "s", "location_id": "l", "delta": 1, "bucket": "reserved"}, "bucket"),
+        ("stock.adjusted", {"sku": "s", "location_id": "l", "delta": 1, "to_bucket": "damaged"}, "data"),
+        (
+            "stock.adjusted",
+            {"sku": "s", "location_id": "l", "delta": -1, "to_bucket": "stocked"},
+            "data",
+        ),
         ("stock.adjusted", {"sku": "s", "location_id": "l"}, "delta"),
         ("variant.created", {"variant_id": "v", "manage_inventory": 1}, "manage_inventory"),
         ("variant.created", {"variant_id": "v", "allow_backorder": "no"}, "allow_backorder"),

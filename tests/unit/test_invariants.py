@@ -78,9 +78,22 @@ moved_events = st.builds(
     "move {}/{}: {} {} to {}".format, orders, one_of("L1", "L1", "L2"), moved, one_of(*"AAB"), one_of(*"ABC")
 )
 set_events = st.builds(
-    "set cup {} {} {} {}".format, one_of(*"AB"), counts, one_of("stocked", "available", "damaged"), guards
+    "set cup {} {} {} {}".format,
+    one_of(*"AB"),
+    counts,
+    one_of("stocked", "available", "damaged", "incoming"),
+    guards,
 )
 adjusted_events = st.builds("adjust cup {} {}".format, one_of(*"ABC"), differences)
+broken_events = st.builds(
+    "adjust cup A -{} {} to_bucket={}".format, quantities, one_of("stocked", "damaged"), one_of("quarantined")
+)
+received_events = st.builds(
+    "receive cup {} {} {}".format,
+    one_of(*"ABC"),
+    quantities,
+    one_of("", "from_incoming=1", "from_incoming=false"),
+)
 cart_events = st.builds("cart c1: {}".format, carried)
 
 event_lines = st.one_of(
@@ -94,6 +107,8 @@ event_lines = st.one_of(
     moved_events,
     set_events,
     adjusted_events,
+    broken_events,
+    received_events,
     cart_events,
 )
 

@@ -280,6 +280,81 @@ STOCK = [
         after="shirt: A 5/8 shortfall=3",
     ),
     Scenario(
+        "a receipt takes what was announced out of incoming; a short one leaves the rest, one over takes all",
+        before="shirt: A 1",
+        events="""
+            set shirt A 10 incoming             -> applied
+            receive shirt A 4                   -> applied, 4 were incoming, level shirt A 5/0 v4
+            receive shirt A 8                   -> applied, 6 were incoming
+            receive shirt A 1                   -> applied, 0 were incoming
+        """,
+        after="shirt: A 14",
+    ),
+    Scenario(
+        "from_incoming: a number takes so many, also if other than came; false takes none",
+        before="shirt: A 1",
+        events="""
+            set shirt A 10 incoming             -> applied
+            receive shirt A 4 from_incoming=6   -> applied, 6 were incoming
+            receive shirt A 2 from_incoming=false -> applied, 0 were incoming
+            receive shirt A 9 from_incoming=5   -> below_zero, level shirt A 7/0 v5
+            receive shirt A 9 from_incoming=0   -> applied
+        """,
+        after="shirt: A 16 incoming=4",
+    ),
+    Scenario(
+        "a receipt makes the level, and releases the order that waited for the first stock",
+        before="set: unmanaged",
+        events="""
+            variant mug sku=mug                 -> applied
+            place o1: 2 mug                     -> parked, waits for level mug
+            receive mug B 3 -> applied, 0 were incoming, then e2 applied, then e2 L1 holds 2 mug B
+        """,
+        after="mug: B 3/2",
+    ),
+    Scenario(
+        "a receipt of what nobody knows yet waits; more places than the item has are poison",
+        before="cloth (2 places): A 1.50",
+        events="""
+            receive mug A 3                     -> parked, waits for sku mug
+            receive cloth D 1.25                -> parked, waits for location D
+            receive cloth A 1.255               -> dead_lettered
+            receive cloth A 1.25 from_incoming=true -> applied, 0 were incoming
+        """,
+        after="cloth: A 2.75",
+    ),
+    Scenario(
+        "goods received cover what is promised without stock",
+        before="shirt: A 10/8",
+        events="""
+            set shirt A 3                       -> applied
+            receive shirt A 4 -> applied, level shirt A 7/8 v6, no alert
+            receive shirt A 3 -> applied, alert back_in_stock shirt A 2
+        """,
+        after="shirt: A 10/8",
+    ),
+    Scenario(
+        "stock.adjusted moves between buckets: what leaves one enters the other, both or neither",
+        before="shirt: A 10/2",
+        events="""
+            adjust shirt A -3 to_bucket=damaged             -> applied, level shirt A 7/2 v4
+            adjust shirt A -2 damaged to_bucket=quarantined -> applied
+            adjust shirt A -2 quarantined to_bucket=stocked -> applied
+            adjust shirt A -2 damaged to_bucket=stocked     -> below_zero, level shirt A 9/2 v8
+            adjust shirt A -1 to_bucket=available           -> conflict
+            adjust shirt B -1 damaged to_bucket=stocked     -> below_zero
+        """,
+        after="shirt: A 9/2 damaged=1",
+    ),
+    Scenario(
+        "breakage that leaves less than is promised is told, as a count would be",
+        before="shirt: A 10/8",
+        events="""
+            adjust shirt A -5 to_bucket=damaged -> applied, uncovered earlier-shirt-A/L1 3
+        """,
+        after="shirt: A 5/8 damaged=5 shortfall=3",
+    ),
+    Scenario(
         "adjusting where no level is: positive makes the level, negative is refused",
         before="shirt: A 1",
         events="""

@@ -138,6 +138,9 @@ def test_every_answer_has_an_example() -> None:
         ("stock.set", {"sku": "s", "location_id": "l", "quantity": 1, "expected_level_version": -1}),
         ("stock.adjusted", {"sku": "s", "location_id": "l", "delta": 0}),
         ("stock.adjusted", {"sku": "s", "location_id": "l", "delta": 1, "bucket": "reserved"}),
+        ("stock.received", {"sku": "s", "location_id": "l", "quantity": 0}),
+        ("stock.received", {"sku": "s", "location_id": "l", "quantity": 1, "from_incoming": -1}),
+        ("stock.received", {"sku": "s", "location_id": "l", "quantity": 1, "from_incoming": "all"}),
         ("variant.created", {"variant_id": "v", "manage_inventory": "yes"}),
         ("variant.created", {"variant_id": "v", "decimal_places": 7}),
         ("variant.created", {"variant_id": "v", "inventory_items": [{}]}),
@@ -168,6 +171,7 @@ def test_model_and_json_schema_refuse_the_same(event_type: str, data: object) ->
     ("event_type", "data"),
     [
         ("stock.set", {"sku": "s", "variant_id": None, "location_id": "l", "quantity": 0, "bucket": None}),
+        ("stock.received", {"sku": "s", "location_id": "l", "quantity": 1, "from_incoming": None}),
         (
             "variant.created",
             {"variant_id": "v", "manage_inventory": None, "inventory_items": None, "title": None},

@@ -122,6 +122,7 @@ class _Day:
         self._come_out_of_order()
         self._err()
         self._say_nonsense()
+        self._receive()
         self._repeat()
         return [catalogue, kits, count, *self._hours()]
 
@@ -402,6 +403,18 @@ class _Day:
     ) -> Json:
         data = {"sku": good.sku, "location_id": location_id, "delta": delta, "reason": reason, **more}
         return self._add("stock.adjusted", WAREHOUSE, minute, data)
+
+    def _receive(self) -> None:
+        """The noon delivery: as announced, short, over and unannounced; and what a look at returns found."""
+        pieces = [good for good in self._goods if good.kind is Kind.PIECE][:4]
+        deliveries = ((48, True), (40, 48), (60, True), (12, False))
+        for good, (quantity, from_incoming) in zip(pieces, deliveries, strict=True):
+            self._adjustment(305, good, CENTRAL, 48, "ordered", bucket="incoming")
+            data = {"sku": good.sku, "location_id": CENTRAL, "quantity": quantity}
+            self._add("stock.received", WAREHOUSE, 360, data | {"from_incoming": from_incoming})
+        looked_at = {"bucket": "quarantined", "to_bucket": "stocked"}
+        self._adjustment(700, pieces[0], CENTRAL, 3, "came back", bucket="quarantined")
+        self._adjustment(720, pieces[0], CENTRAL, -2, "like new", **looked_at)
 
     def _change_the_map(self) -> None:
         """A pop-up store opens at noon and closes in the evening; its till's channel is told of too late."""

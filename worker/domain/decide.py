@@ -26,7 +26,7 @@ from worker.domain.model import Order, ParkedEvent, Snapshot, WaitKind, WaitsFor
 from worker.domain.orders import order_placed
 from worker.domain.reservations import reservation_moved
 from worker.domain.returns import order_returned
-from worker.domain.stock import stock_adjusted, stock_set
+from worker.domain.stock import stock_adjusted, stock_received, stock_set
 
 Rule = Callable[[Books, Event], Verdict]
 """Judges one event on the books as the events before it left them."""
@@ -39,6 +39,7 @@ RULES: Mapping[EventType, Rule] = {
     EventType.SALES_CHANNEL_UPDATED: sales_channel_updated,
     EventType.STOCK_SET: stock_set,
     EventType.STOCK_ADJUSTED: stock_adjusted,
+    EventType.STOCK_RECEIVED: stock_received,
     EventType.CART_VALIDATED: cart_validated,
     EventType.ORDER_PLACED: order_placed,
     EventType.ORDER_FULFILLED: order_fulfilled,

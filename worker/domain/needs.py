@@ -15,7 +15,7 @@ from schemas.catalogue import (
 )
 from schemas.event_type import EventType
 from schemas.orders import OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
-from schemas.stock import StockAdjusted, StockSet
+from schemas.stock import StockAdjusted, StockReceived, StockSet
 from worker.domain.event import Event
 from worker.domain.model import Item
 
@@ -121,7 +121,7 @@ def _cart_validated(needs: Needs, event: Event) -> None:
 
 def _stock(needs: Needs, event: Event) -> None:
     data = event.data
-    assert isinstance(data, StockSet | StockAdjusted)
+    assert isinstance(data, StockSet | StockAdjusted | StockReceived)
     needs.location_ids.add(data.location_id)
     if data.inventory_item_id is not None:
         needs.item_ids.add(data.inventory_item_id)
@@ -171,6 +171,7 @@ _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.SALES_CHANNEL_UPDATED: _sales_channel_updated,
     EventType.STOCK_SET: _stock,
     EventType.STOCK_ADJUSTED: _stock,
+    EventType.STOCK_RECEIVED: _stock,
     EventType.CART_VALIDATED: _cart_validated,
     EventType.ORDER_PLACED: _order_placed,
     EventType.ORDER_FULFILLED: _order_shipping,

@@ -1,11 +1,11 @@
-"""Stock events: counts and adjustments of a level's buckets (rulings "Stock", DESIGN §4 rule 10)."""
+"""Stock events: counts, adjustments and receipts of levels (rulings "Stock", DESIGN §4 rule 10)."""
 
 from decimal import Decimal
 from typing import NamedTuple
 
 from schemas.outcome import Outcome
 from schemas.quantity import SMALLEST_MAX, smallest, text
-from schemas.stock import StockAdjusted, StockBucket, StockSet
+from schemas.stock import StockAdjusted, StockBucket, StockReceived, StockSet
 from worker.domain.alerts import oversold
 from worker.domain.answer import level_json
 from worker.domain.books import Books
@@ -23,12 +23,22 @@ BUCKETS = {
 }
 
 
+StockData = StockSet | StockAdjusted | StockReceived
+
+
 class Place(NamedTuple):
     """What a stock event is about: an item at a location, with its level where there is one."""
 
     item: Item
     location: Location
     level: Level | None
+
+
+class Receipt(NamedTuple):
+    """What a receipt adds to stocked, and what of it was announced; smallest units."""
+
+    arrived: int
+    announced: int
 
 
 def stock_set(books: Books, event: Event) -> Verdict:
@@ -39,7 +49,7 @@ def stock_set(books: Books, event: Event) -> Verdict:
     """
     data = event.data
     assert isinstance(data, StockSet)
-    answer = _subject(data)
+    answer = _subject(data, data.bucket)
     place = _place(books, data)
     if not isinstance(place, Place):
         return stopped(event, place, books.snapshot, answer)
@@ -67,11 +77,12 @@ def stock_set(books: Books, event: Event) -> Verdict:
 def stock_adjusted(books: Books, event: Event) -> Verdict:
     """A bucket changed by a difference; it may fall below what is reserved, never below zero (rulings).
 
+    With `to_bucket` what leaves one bucket enters another: returned goods that were looked at, breakage.
     Where no level is, a positive difference makes it from zero.
     """
     data = event.data
     assert isinstance(data, StockAdjusted)
-    answer = _subject(data)
+    answer = _subject(data, data.bucket)
     place = _place(books, data)
     if not isinstance(place, Place):
         return stopped(event, place, books.snapshot, answer)
@@ -82,11 +93,38 @@ def stock_adjusted(books: Books, event: Event) -> Verdict:
         return stopped(event, obstacle, books.snapshot, answer)
 
     level = books.level_made(place.item, place.location)
-    books.move(level, BUCKETS[data.bucket], _units(place.item, data.delta))
+    for bucket, change in _changes(data, _units(place.item, data.delta)).items():
+        books.move(level, BUCKETS[bucket], change)
     return _counted(books, event, level, answer, changed=True)
 
 
-def _subject(data: StockSet | StockAdjusted) -> Json:
+def stock_received(books: Books, event: Event) -> Verdict:
+    """Goods arrived: all of them are stocked, and what was announced of them is incoming no longer.
+
+    A short receipt leaves the rest incoming, one over what was announced takes all of it (rulings). Makes the
+    level where there is none. Stock that comes covers what is promised without stock first.
+    """
+    data = event.data
+    assert isinstance(data, StockReceived)
+    answer = _subject(data, StockBucket.STOCKED)
+    place = _place(books, data)
+    if not isinstance(place, Place):
+        return stopped(event, place, books.snapshot, answer)
+    answer["inventory_item_id"] = place.item.inventory_item_id
+    receipt = _receipt(data, place)
+    if not isinstance(receipt, Receipt):
+        answer["levels"] = [] if place.level is None else [level_json(place.level)]
+        return stopped(event, receipt, books.snapshot, answer)
+
+    level = books.level_made(place.item, place.location)
+    books.move(level, Bucket.INCOMING, -receipt.announced)
+    books.move(level, Bucket.STOCKED, receipt.arrived)
+    answer["from_incoming"] = text(receipt.announced, place.item.decimal_places)
+    answer["levels"] = [level_json(level)]
+    return Verdict(event, Outcome.APPLIED, answer)
+
+
+def _subject(data: StockData, bucket: StockBucket) -> Json:
     """What the answer is about, with the item as the event names it."""
     if data.inventory_item_id is not None:
         name: Json = {"inventory_item_id": data.inventory_item_id}
@@ -94,10 +132,10 @@ def _subject(data: StockSet | StockAdjusted) -> Json:
         name = {"sku": data.sku}
     else:
         name = {"variant_id": data.variant_id}
-    return {**name, "location_id": data.location_id, "bucket": data.bucket.value}
+    return {**name, "location_id": data.location_id, "bucket": bucket.value}
 
 
-def _place(books: Books, data: StockSet | StockAdjusted) -> Place | Obstacle:
+def _place(books: Books, data: StockData) -> Place | Obstacle:
     item = _named_item(books, data)
     if not isinstance(item, Item):
         return item
@@ -107,7 +145,7 @@ def _place(books: Books, data: StockSet | StockAdjusted) -> Place | Obstacle:
     return Place(item, location, books.level_at(item, location))
 
 
-def _named_item(books: Books, data: StockSet | StockAdjusted) -> Item | WaitsFor | Refusal:
+def _named_item(books: Books, data: StockData) -> Item | WaitsFor | Refusal:
     """The item that is named by id, by sku, or by a variant made of it alone (DESIGN §3)."""
     catalogue = books.catalogue
     if data.inventory_item_id is not None:
@@ -146,21 +184,43 @@ def _set_obstacle(event: Event, data: StockSet, place: Place, guard: Guard) -> O
 
 
 def _adjust_obstacle(data: StockAdjusted, place: Place) -> Obstacle | None:
-    if data.bucket is StockBucket.AVAILABLE:
+    if StockBucket.AVAILABLE in (data.bucket, data.to_bucket):
         return Refusal(
             Outcome.CONFLICT, "what is available follows from stock and reservations: adjust stocked"
         )
-    bucket = BUCKETS[data.bucket]
     delta = smallest(data.delta, place.item.decimal_places)
     if delta is None:
         return _uncountable(place.item)
-    held = 0 if place.level is None else _held(place.level, bucket)
-    if held + delta < 0:
-        there = text(held, place.item.decimal_places)
-        return Refusal(Outcome.BELOW_ZERO, f"{data.bucket.value} is {there}, too little for this difference")
-    if held + delta > SMALLEST_MAX:
-        return _uncountable(place.item)
+    for bucket, change in _changes(data, delta).items():
+        held = 0 if place.level is None else _held(place.level, BUCKETS[bucket])
+        if held + change < 0:
+            there = text(held, place.item.decimal_places)
+            return Refusal(Outcome.BELOW_ZERO, f"{bucket.value} is {there}, too little for this difference")
+        if held + change > SMALLEST_MAX:
+            return _uncountable(place.item)
     return None
+
+
+def _changes(data: StockAdjusted, delta: int) -> dict[StockBucket, int]:
+    """The buckets that change, in this order: what leaves one may enter another."""
+    return {data.bucket: delta} | ({} if data.to_bucket is None else {data.to_bucket: -delta})
+
+
+def _receipt(data: StockReceived, place: Place) -> Receipt | Obstacle:
+    item, level = place.item, place.level
+    arrived = smallest(data.quantity, item.decimal_places)
+    stocked, incoming = (0, 0) if level is None else (level.stocked, level.incoming)
+    if arrived is None or stocked + arrived > SMALLEST_MAX:
+        return _uncountable(item)
+    if isinstance(data.from_incoming, bool):
+        return Receipt(arrived, min(arrived, incoming) if data.from_incoming else 0)
+    announced = smallest(data.from_incoming, item.decimal_places)
+    if announced is None:
+        return _uncountable(item)
+    if announced > incoming:
+        there = text(incoming, item.decimal_places)
+        return Refusal(Outcome.BELOW_ZERO, f"incoming is {there}, too little for this receipt")
+    return Receipt(arrived, announced)
 
 
 def _uncountable(item: Item) -> Poison:

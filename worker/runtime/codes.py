@@ -15,6 +15,7 @@ TYPE_NOS: dict[EventType, int] = {
     EventType.SALES_CHANNEL_UPDATED: 7,
     EventType.STOCK_SET: 8,
     EventType.STOCK_ADJUSTED: 9,
+    EventType.STOCK_RECEIVED: 10,
     EventType.CART_VALIDATED: 13,
     EventType.ORDER_PLACED: 15,
     EventType.ORDER_FULFILLED: 18,

@@ -1,0 +1,3 @@
+-- Receipts.
+
+insert into event_type (type_no, type) values (10, 'stock.received');
