@@ -208,7 +208,11 @@ class InProcessWorker:
         )
         self.relay = Relay(
             RelaySettings(
-                queue_batches_max=0, publish_lease=publish_lease, sweep_interval_s_max=sweep_interval_s_max
+                name,
+                publish_lease=publish_lease,
+                publish_lease_renewed_after=timedelta(0),
+                queue_batches_max=0,
+                sweep_interval_s_max=sweep_interval_s_max,
             ),
             pool,
             publisher or self.published,

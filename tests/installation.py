@@ -29,7 +29,7 @@ DEADLINE_S = 60.0
 LOOK_AGAIN_S = 0.05
 PARTITIONS = 4
 BATCH_BYTES_MAX = 500_000
-LEASE_S = 1
+PUBLISH_DEADLINE_S, PUBLISH_LEASE_S = 2, 4
 """So that what a dead worker left is taken over soon."""
 
 Json = dict[str, Any]
@@ -121,7 +121,8 @@ class Installation:
             "consumer_group": self.group,
             "topic_types": json.dumps(self.topic_types),
             "cloudevents_source": f"/{self.name}",
-            "publish_lease_s": LEASE_S,
+            "publish_deadline_s": PUBLISH_DEADLINE_S,
+            "publish_lease_s": PUBLISH_LEASE_S,
             **settings,
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("INVENTORY_")}

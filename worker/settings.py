@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX = "INVENTORY_"
@@ -50,7 +50,11 @@ class Settings(BaseSettings):
         str, Field(min_length=1, description="CloudEvents source of everything the worker says")
     ] = "/inventory-worker"
     worker_name: Annotated[
-        str, Field(description="name of this process in the database; empty: host and process id")
+        str,
+        Field(
+            description="name of this process in the database, of no other at the same time;"
+            " empty: host and process id"
+        ),
     ] = ""
 
     batch_records_max: Annotated[
@@ -74,7 +78,11 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="longest wait for Kafka's acknowledgements")
     ] = 30
     publish_lease_s: Annotated[
-        int, Field(ge=1, description="after which others publish what a worker left behind")
+        int,
+        Field(
+            ge=1,
+            description="after which others publish what a worker left behind; twice the deadline at least",
+        ),
     ] = 60
     start_deadline_s: Annotated[
         float, Field(gt=0, description="how long to wait for Kafka and Postgres at the start")
@@ -92,6 +100,15 @@ class Settings(BaseSettings):
     def _is_postgres(cls, value: SecretStr) -> SecretStr:
         if not re.match(r"^postgres(ql)?://", value.get_secret_value()):
             message = "must begin with postgresql://"
+            raise ValueError(message)
+        return value
+
+    @field_validator("publish_lease_s")
+    @classmethod
+    def _outlasts_a_publication(cls, value: int, others: ValidationInfo) -> int:
+        deadline_s = others.data.get("publish_deadline_s")
+        if deadline_s is not None and value < 2 * deadline_s:
+            message = f"must be at least twice the publish deadline, which is {deadline_s:g} s"
             raise ValueError(message)
         return value
 

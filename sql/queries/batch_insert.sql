@@ -1,6 +1,6 @@
 -- The batch's outbox row and how far its partitions are now read, in one go.
--- Parameters: $1 batch id, $2 worker, $3 when, $4 until when this worker alone publishes it, $5 frames
--- (null: nothing to tell, no row),
+-- Parameters: $1 batch id, $2 worker, $3 when, $4 how long this worker alone publishes it (interval),
+-- $5 frames (null: nothing to tell, no row),
 -- $6 consumer group, $7 topics, $8 partitions, $9 next offsets, $10 record times, $11 read to the end?
 -- Locks: progress rows, sorted by topic and partition (the caller sorts).
 with progress as (
@@ -18,5 +18,5 @@ with progress as (
 )
 
 insert into batch (batch_id, worker, at, claimed_until, frames)
-select $1, $2, $3, $4, $5::bytea
+select $1, $2, $3, clock_timestamp() + $4, $5::bytea
 where $5::bytea is not null

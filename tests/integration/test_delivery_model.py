@@ -364,6 +364,18 @@ class Delivery(RuleBasedStateMachine):
     def publish_what_others_left(self, number: int) -> None:
         self.bench.await_(self.workers[number].relay.sweep())
 
+    @rule(number=st.integers(0, WORKERS - 1))
+    def leases_end_and_another_publishes(self, number: int) -> None:
+        """The others stood still for longer than their leases last, and do not know it yet."""
+        self.bench.await_(self._take_over(number))
+
+    @rule(
+        number=st.integers(0, WORKERS - 1),
+        counts=st.tuples(st.integers(1, 20), st.integers(1, 20)),
+    )
+    def stand_still_while_another_goes_on(self, number: int, counts: tuple[int, int]) -> None:
+        self.bench.await_(self._stand_still(number, *counts))
+
     @rule(owners=st.lists(st.integers(0, WORKERS - 1), min_size=12, max_size=12))
     def rebalance(self, owners: list[int]) -> None:
         self.assigned = dict(zip(TYPES_BY_TOPIC, owners, strict=True))
@@ -402,7 +414,7 @@ class Delivery(RuleBasedStateMachine):
 
     async def _settle(self) -> None:
         self.workers = [self._process(number) for number in range(WORKERS)]
-        await self._end_leases_of_the_dead()
+        await self._end_leases()
         self.assigned = dict.fromkeys(TYPES_BY_TOPIC, 0)
         await self._seek(TYPES_BY_TOPIC)
         while batch := self._next(0, 1000):
@@ -566,8 +578,23 @@ class Delivery(RuleBasedStateMachine):
         await self._end_leases_of_the_dead()
         await self._seek(topic for topic, owner in self.assigned.items() if owner == number)
 
+    async def _stand_still(self, number: int, count: int, count_of_other: int) -> None:
+        """Between its commit and its publication; it ends before it can see that it told an old state."""
+        other = (number + 1) % WORKERS
+        await self._deliver(number, self._next(number, count))
+        await self._take_over(other)
+        await self._deliver(other, self._next(other, count_of_other))
+        await self._publish(other, [])
+        await self._publish(number, [Fate.TAKEN_BY_A_DYING_PROCESS])
+
+    async def _take_over(self, number: int) -> None:
+        await self._end_leases()
+        await self.workers[number].relay.sweep()
+
+    async def _end_leases(self) -> None:
+        await self.bench.db.execute("update batch set claimed_until = '-infinity' where published_at is null")
+
     async def _end_leases_of_the_dead(self) -> None:
-        """A lease is longer than any publication: only those of processes that are gone come to their end."""
         ended = (
             "update batch set claimed_until = '-infinity' where published_at is null and worker <> all($1)"
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from tests.in_process import (
     InProcessWorker,
     Json,
     Point,
+    PublishedTopics,
     Topics,
     answers,
     batch_of,
@@ -35,6 +36,7 @@ from worker.domain.decide import RELEASING_VERDICTS_MAX
 from worker.runtime.codes import PLACES_PER_BATCH
 from worker.runtime.database import WORKER_ROLE
 from worker.runtime.decode import RawRecord
+from worker.runtime.publish import Refused
 from worker.runtime.records import OutRecord
 
 if TYPE_CHECKING:
@@ -1146,6 +1148,52 @@ async def test_a_row_whose_lease_runs_is_left_to_its_worker(
     assert await worker.sweep() == []
     assert len(on(Output.RESULTS, await patient.publish())) == 7
     assert await rows_of(db, "select count(*) from batch where published_at is null") == [(0,)]
+
+
+SOLD: Json = {"sku": "S1", "location_id": "A", "delta": -1}
+
+
+async def test_a_batch_that_another_worker_took_over_is_left_to_it(
+    worker: InProcessWorker, other: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    """An old state told late would be the last of its level on the topic."""
+    await worker.deliver(*shop(topics))
+    for _ in range(2):
+        await worker.judge(topics.event("stock.adjusted", **SOLD))
+    assert told_levels(await other.sweep()) == [("v1|A", 9, 2), ("v1|A", 8, 3), ("v1|A", 8, 3)]
+
+    assert await worker.publish() == []
+    assert await rows_of(db, "select count(*) from batch where published_at is null") == [(0,)]
+
+
+async def test_a_level_is_not_counted_on_once_its_batch_is_another_workers(
+    worker: InProcessWorker, other: InProcessWorker, topics: Topics
+) -> None:
+    """Both are taken over while the first is on its way: it arrives behind what was told of the second."""
+    await worker.deliver(*shop(topics))
+    await worker.judge(topics.event("stock.adjusted", **SOLD))
+    slow = OvertakenTopics(other, lambda: worker.judge(topics.event("stock.adjusted", **SOLD)))
+    worker.published = worker.relay._publisher = slow
+
+    told = await worker.publish()
+    assert told_levels(told) == [("v1|A", 9, 2), ("v1|A", 8, 3)]
+    assert outcomes(told) == [("e8", "applied")]
+
+
+class OvertakenTopics(PublishedTopics):
+    """While the first publication is on its way, something happens, and another worker takes it all over."""
+
+    def __init__(self, other: InProcessWorker, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self._other = other
+        self._meanwhile: Callable[[], Awaitable[None]] | None = meanwhile
+
+    async def publish(self, records: Sequence[OutRecord], deadline_s: float) -> list[Refused]:
+        if self._meanwhile is not None:
+            meanwhile, self._meanwhile = self._meanwhile, None
+            await meanwhile()
+            await self._other.sweep()
+        return await super().publish(records, deadline_s)
 
 
 # ── Rights ────────────────────────────────────────────────────────────────────────────────────────────

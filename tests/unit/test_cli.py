@@ -161,6 +161,13 @@ def test_no_spelling_of_a_database_url_shows_its_password(url: str) -> None:
     assert PASSWORD not in repr(settings)
 
 
+@pytest.mark.parametrize(("lease_s", "deadline_s"), [(59, 30), (60, 30.5)])
+def test_a_lease_must_outlast_a_publication(lease_s: int, deadline_s: float) -> None:
+    given = {"kafka_bootstrap": "k:9092", "database_url": "postgresql://h/d"}
+    with pytest.raises(SettingsError, match=r"^INVENTORY_PUBLISH_LEASE_S: must be at least twice"):
+        load_settings({**given, "publish_lease_s": lease_s, "publish_deadline_s": deadline_s})
+
+
 def test_the_sample_day_is_written_for_simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "day.jsonl"
     assert run("demo", "--write", str(file), "--seed", "5") == 0

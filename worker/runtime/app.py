@@ -143,8 +143,10 @@ class Worker:
         )
         relay = Relay(
             RelaySettings(
+                worker=self.name,
                 publish_deadline_s=settings.publish_deadline_s,
                 publish_lease=timedelta(seconds=settings.publish_lease_s),
+                publish_lease_renewed_after=timedelta(seconds=settings.publish_lease_s / 3),
             ),
             pool,
             publisher,

@@ -88,6 +88,8 @@ class Committed:
     levels: list[LevelVersion]
     look_again: list[WaitsFor]
     """What this batch provided, or parked on: who waits for it may be judged now (protocol step 13)."""
+    claimed_at_s: float
+    """The loop's time just before this worker claimed the outbox row."""
 
 
 class CommitUnknownError(Exception):
@@ -179,8 +181,9 @@ class Processor:
         await meanwhile()
         batch_id, now = number["batch_id"], number["now"]
         records = await self._side_letters(connection, sorted_out, [], batch_id, now)
+        claimed_at_s = asyncio.get_running_loop().time()
         await self._write_outbox(connection, work, batch_id, now, records)
-        return Committed(batch_id if records else None, records, [], [])
+        return Committed(batch_id if records else None, records, [], [], claimed_at_s)
 
     # ── Inbox ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -287,6 +290,7 @@ class Processor:
         finally:
             await writing
         records = await self._side_letters(connection, sorted_out, records, loaded.batch_id, loaded.now)
+        claimed_at_s = asyncio.get_running_loop().time()
         await self._write_outbox(connection, work, loaded.batch_id, loaded.now, records)
         return Committed(
             loaded.batch_id if records else None,
@@ -297,6 +301,7 @@ class Processor:
                 if level.level_no is not None
             ],
             _look_again(decision),
+            claimed_at_s,
         )
 
     async def _records(self, sorted_out: Sorted, judged: Judged) -> list[OutRecord]:
@@ -387,7 +392,7 @@ class Processor:
             batch_id,
             self.settings.worker,
             now,
-            now + self.settings.publish_lease,
+            self.settings.publish_lease,
             pack(records) if records else None,
             self.settings.consumer_group,
             [row.topic for row in progress],

@@ -3,13 +3,16 @@
 Nothing here happens inside a transaction. A row is closed only when all its records are acknowledged and no
 level in it has a newer version than the last this worker is responsible for: a record that was overtaken on
 its way would otherwise be the last of its key on the compacted topic (ADR 0006).
+
+A row is published by the worker that has its claim. Claims are renewed long before they run out; what another
+worker has taken over nevertheless is left to it, and no longer counted on.
 """
 
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -22,7 +25,7 @@ from worker.runtime.answer import AnswerWriter
 from worker.runtime.backoff import Backoff
 from worker.runtime.database import Failure, connection, failure_of
 from worker.runtime.errors import Transient
-from worker.runtime.process import Committed
+from worker.runtime.process import Committed, LevelVersion
 from worker.runtime.publish import Publisher, Refused
 from worker.runtime.records import OutRecord, unpack
 
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BATCHES_CLAIM, BATCHES_PUBLISHED = sql.query("batches_claim"), sql.query("batches_published")
+BATCHES_CLAIM, BATCHES_RENEW = sql.query("batches_claim"), sql.query("batches_renew")
+BATCHES_PUBLISHED = sql.query("batches_published")
 LEVELS_NEWER_READ, LEVEL_NOS_READ = sql.query("levels_newer_read"), sql.query("level_nos_read")
 
 CLAIM_BATCHES_MAX = 20
@@ -43,15 +47,29 @@ CATCH_UP_ROUNDS_MAX = 50
 
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
-    """The limits of the relay."""
+    """The limits of the relay, and the name it claims outbox rows by."""
 
+    worker: str
     publish_deadline_s: float = 30.0
     publish_lease: timedelta = timedelta(seconds=60)
+    """How long a claim lasts: twice the deadline at least, so that no publication outlives it."""
+    publish_lease_renewed_after: timedelta = timedelta(seconds=20)
+    """A third of the lease: what is left of it is longer than any publication."""
     queue_batches_max: int = 4
     sweep_interval_s: float = 5.0
     """Between looks at what others left unpublished, while nothing else is to be done."""
     sweep_interval_s_max: float = 30.0
     """The same under load: batches of this worker give way so often."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """An outbox row under way here."""
+
+    levels: Sequence[LevelVersion]
+    """What this worker will tell with it; nothing is counted on of a row that was taken over."""
+    claimed_at_s: float
+    """The loop's time of the claim, or before it."""
 
 
 class Relay:
@@ -75,7 +93,8 @@ class Relay:
         self._queue: asyncio.Queue[Committed] = asyncio.Queue(settings.queue_batches_max)
         self._answerable: dict[int, int] = {}
         """Level → the newest version that this worker has committed and will see through to the topic."""
-        self._open: set[int] = set()
+        self._claims: dict[int, _Claim] = {}
+        """By batch: rows that this worker has committed or taken over, and not closed yet."""
         self._swept_at_s = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -85,11 +104,8 @@ class Relay:
         if committed.batch_id is None:
             return
         self._idle.clear()
-        self._open.add(committed.batch_id)
-        answerable = self._answerable
-        for level_no, version in committed.levels:
-            if version > answerable.get(level_no, 0):
-                answerable[level_no] = version
+        self._claims[committed.batch_id] = _Claim(committed.levels, committed.claimed_at_s)
+        self._answer_for(committed.levels)
         await self._queue.put(committed)
 
     async def idle(self) -> None:
@@ -104,8 +120,9 @@ class Relay:
                 await self._retrying(self._sweep)
                 continue
             await self._retrying(lambda: self._carry(batches))  # noqa: B023  # awaited before the next turn
-            self._open.difference_update(b.batch_id for b in batches if b.batch_id is not None)
-            if self._queue.empty() and not self._open:
+            for batch_id in _ids(batches):
+                self._claims.pop(batch_id, None)
+            if self._queue.empty() and not self._claims:
                 self._answerable.clear()
                 self._idle.set()
 
@@ -142,23 +159,74 @@ class Relay:
                 return
 
     async def _carry(self, batches: Sequence[Committed]) -> None:
-        records = [record for batch in batches for record in batch.records]
-        await self._publish(records)
-        level_nos = {level.level_no for batch in batches for level in batch.levels}
-        await self._catch_up({n: self._answerable[n] for n in level_nos if n in self._answerable})
-        await self._close([batch.batch_id for batch in batches if batch.batch_id is not None])
+        await self._keep_claims()
+        own = [batch for batch in batches if batch.batch_id in self._claims]
+        await self._publish([record for batch in own for record in batch.records])
+        told: dict[int, int] = {}
+        for batch in own:
+            told.update(batch.levels)
+        batch_ids = _ids(own)
+        await self._catch_up(told, batch_ids)
+        await self._close(batch_ids)
 
     async def _sweep(self) -> int:
-        self._swept_at_s = asyncio.get_running_loop().time()
+        claimed_at_s = self._swept_at_s = asyncio.get_running_loop().time()
+        settings = self._settings
         async with connection(self._pool) as db:
-            rows = await db.fetch(BATCHES_CLAIM, self._settings.publish_lease, CLAIM_BATCHES_MAX)
-        rows = [row for row in rows if row["batch_id"] not in self._open]
-        for row in rows:
-            records = unpack(row["frames"])
-            await self._publish(records)
-            await self._catch_up(await self._versions_told(records))
-            await self._close([row["batch_id"]])
+            rows = await db.fetch(BATCHES_CLAIM, settings.publish_lease, CLAIM_BATCHES_MAX, settings.worker)
+        rows = [row for row in rows if row["batch_id"] not in self._claims]
+        taken = {row["batch_id"]: _Claim((), claimed_at_s) for row in rows}
+        self._claims |= taken
+        try:
+            for row in rows:
+                await self._carry_of_another(row["batch_id"], unpack(row["frames"]))
+        finally:
+            for batch_id in taken:
+                self._claims.pop(batch_id, None)
         return len(rows)
+
+    async def _carry_of_another(self, batch_id: int, records: Sequence[OutRecord]) -> None:
+        await self._keep_claims()
+        if batch_id not in self._claims:
+            return
+        await self._publish(records)
+        await self._catch_up(await self._versions_told(records), [batch_id])
+        await self._close([batch_id])
+
+    # ── Claims ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _answer_for(self, levels: Iterable[LevelVersion]) -> None:
+        answerable = self._answerable
+        for level_no, version in levels:
+            if version > answerable.get(level_no, 0):
+                answerable[level_no] = version
+
+    async def _keep_claims(self) -> None:
+        """Renew the claims once one of them is old; rows that others have taken over are given up.
+
+        To be called before each publication, so that it ends under its claim, and after it, so that what is
+        counted on is still to come: only this worker publishes it from here on.
+        """
+        now_s = asyncio.get_running_loop().time()
+        settings = self._settings
+        old_s = now_s - settings.publish_lease_renewed_after.total_seconds()
+        if all(claim.claimed_at_s > old_s for claim in self._claims.values()):
+            return
+        asked = list(self._claims)
+        async with connection(self._pool) as db:
+            rows = await db.fetch(BATCHES_RENEW, settings.publish_lease, settings.worker, asked)
+        kept = {row["batch_id"] for row in rows}
+        for batch_id in asked:
+            claim = self._claims.pop(batch_id)
+            if batch_id in kept:
+                self._claims[batch_id] = replace(claim, claimed_at_s=now_s)
+        if len(kept) < len(asked):
+            log.warning(
+                "other workers took over %d batches that were not published in time", len(asked) - len(kept)
+            )
+            self._answerable.clear()
+            for claim in self._claims.values():
+                self._answer_for(claim.levels)
 
     async def _publish(self, records: Sequence[OutRecord]) -> None:
         refused = await self._publisher.publish(records, self._settings.publish_deadline_s)
@@ -170,21 +238,38 @@ class Relay:
         if truncated:
             await self._publisher.publish(truncated, self._settings.publish_deadline_s)
 
-    async def _catch_up(self, versions: Mapping[int, int]) -> None:
-        """After the acknowledgements: publish levels that have moved on, until none has."""
+    async def _catch_up(self, told: Mapping[int, int], batch_ids: Collection[int]) -> None:
+        """After the acknowledgements: publish levels that have moved on since `told`, until none has.
+
+        Raises Transient where one of these batches is taken over meanwhile: its new worker does this then. A
+        batch that was lost while its records were on their way has to be seen through here all the same.
+        """
+        await self._keep_claims()
+        kept = self._claims.keys() & batch_ids
         for _ in range(CATCH_UP_ROUNDS_MAX):
-            if not versions:
-                return
-            async with connection(self._pool) as db:
-                rows = await db.fetch(LEVELS_NEWER_READ, list(versions), list(versions.values()))
-            rows = [row for row in rows if row["version"] > self._answerable.get(row["level_no"], 0)]
+            rows = await self._newer(told)
             if not rows:
                 return
+            await self._keep_claims()
+            if not kept <= self._claims.keys():
+                message = "another worker took over a batch that was not seen through in time"
+                raise Transient(message)
             now = self._clock()
             await self._publish([_present_state(self._writer, row, now) for row in rows])
-            versions = {row["level_no"]: row["version"] for row in rows}
+            await self._keep_claims()
+            told = {row["level_no"]: row["version"] for row in rows}
         message = "levels keep moving on while their state is published"
         raise Transient(message)
+
+    async def _newer(self, told: Mapping[int, int]) -> list[asyncpg.Record]:
+        """The levels as they stand that are newer than told, and than what this worker will tell anyway."""
+        if not told:
+            return []
+        answerable = self._answerable
+        versions = [max(version, answerable.get(level_no, 0)) for level_no, version in told.items()]
+        async with connection(self._pool) as db:
+            rows = await db.fetch(LEVELS_NEWER_READ, list(told), versions)
+        return [row for row in rows if row["version"] > self._answerable.get(row["level_no"], 0)]
 
     async def _versions_told(self, records: Sequence[OutRecord]) -> dict[int, int]:
         """The levels and versions that level records of another worker's row tell of."""
@@ -199,9 +284,13 @@ class Relay:
             rows = await db.fetch(LEVEL_NOS_READ, [key[0] for key in told], [key[1] for key in told])
         return {row["level_no"]: told[row["item_id"], row["location_id"]] for row in rows}
 
-    async def _close(self, batch_ids: list[int]) -> None:
+    async def _close(self, batch_ids: Sequence[int]) -> None:
         async with connection(self._pool) as db:
-            await db.execute(BATCHES_PUBLISHED, batch_ids)
+            await db.execute(BATCHES_PUBLISHED, batch_ids, self._settings.worker)
+
+
+def _ids(batches: Iterable[Committed]) -> list[int]:
+    return [batch.batch_id for batch in batches if batch.batch_id is not None]
 
 
 def _present_state(writer: AnswerWriter, row: asyncpg.Record, now: datetime) -> OutRecord:

@@ -77,7 +77,7 @@ async def fill(url: str, parts: Sequence[Iterable[Message]]) -> None:
         for part in parts:
             for batch in batches(arrivals(part)):
                 committed = await one.judge(batch)
-                await one.connection.execute(BATCHES_PUBLISHED, [committed.batch_id])
+                await one.connection.execute(BATCHES_PUBLISHED, [committed.batch_id], NAME)
                 applied = sum(answer.outcome is Outcome.APPLIED for answer in answers(committed.records))
                 if applied != len(batch):
                     raise BenchError(f"only {applied} of {len(batch)} events of catalogue and stock apply")
