@@ -14,7 +14,7 @@ from schemas.catalogue import (
 )
 from schemas.contract import Contract
 from schemas.event_type import EventType
-from schemas.orders import OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
+from schemas.orders import OrderCanceled, OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
 from schemas.stock import StockAdjusted, StockReceived, StockSet
 
 __all__ = ["INPUTS", "EventData", "EventType"]
@@ -30,6 +30,7 @@ EventData = (
     | StockReceived
     | CartValidated
     | OrderPlaced
+    | OrderCanceled
     | OrderFulfilled
     | OrderReturned
     | ReservationMoved
@@ -48,6 +49,7 @@ INPUTS: Final[Mapping[str, type[Contract]]] = MappingProxyType(
         EventType.STOCK_RECEIVED: StockReceived,
         EventType.CART_VALIDATED: CartValidated,
         EventType.ORDER_PLACED: OrderPlaced,
+        EventType.ORDER_CANCELED: OrderCanceled,
         EventType.ORDER_FULFILLED: OrderFulfilled,
         EventType.ORDER_RETURNED: OrderReturned,
         EventType.RESERVATION_MOVED: ReservationMoved,

@@ -16,6 +16,7 @@ class EventType(StrEnum):
     STOCK_RECEIVED = "stock.received"
     CART_VALIDATED = "cart.validated"
     ORDER_PLACED = "order.placed"
+    ORDER_CANCELED = "order.canceled"
     ORDER_FULFILLED = "order.fulfilled"
     ORDER_RETURNED = "order.returned"
     RESERVATION_MOVED = "reservation.moved"

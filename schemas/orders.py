@@ -1,4 +1,4 @@
-"""Contracts of order events: placed, fulfilled, returned, and the admin's move of a reservation."""
+"""Contracts of order events: placed, canceled, fulfilled, returned, and the admin's move of a reservation."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -60,6 +60,23 @@ class OrderPlaced(Contract):
         # The busiest contract by far: the common case is told here, without a call.
         if len({line.line_item_id for line in self.lines}) != len(self.lines):
             refuse_doubled((line.line_item_id for line in self.lines), "line_item_id")
+        return self
+
+
+class OrderCanceled(Contract):
+    """An order, or some of its lines, are wanted no more: what it still holds is given up.
+
+    What left before, or leaves all the same, stays shipped until it is returned. Told before the order is
+    placed, it keeps the order, or those lines of it, from ever reserving anything.
+    """
+
+    order_id: Id
+    line_item_ids: Lines[Id] | None = None
+    """Absent: the whole order."""
+
+    @model_validator(mode="after")
+    def _lines_once(self) -> Self:
+        refuse_doubled(self.line_item_ids or (), "line_item_id")
         return self
 
 

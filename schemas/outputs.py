@@ -29,7 +29,7 @@ class WaitsFor(Contract):
 
 
 class UnitsAtLocation(Contract):
-    """Units of an item at a location: held, shipped or restocked."""
+    """Units of an item at a location: held, released, shipped or restocked."""
 
     inventory_item_id: Id
     location_id: Id
@@ -187,6 +187,20 @@ class OrderPlacedResult(OrderAnswer):
     unknown_variants: Array[Id] = ()
 
 
+class ReleasedLine(Contract):
+    """A canceled line with what it gave up."""
+
+    line_item_id: Id
+    released: Array[UnitsAtLocation] = ()
+
+
+class OrderCanceledResult(OrderAnswer):
+    """Answers order.canceled: the lines canceled by it, as far as the order is placed."""
+
+    type: Literal["order.canceled"]
+    lines: Array[ReleasedLine] = ()
+
+
 class ShippedLine(Contract):
     """An order line with what left for it, and from where."""
 
@@ -243,6 +257,7 @@ EventResult = Annotated[
     | StockResult
     | CartResult
     | OrderPlacedResult
+    | OrderCanceledResult
     | OrderFulfilledResult
     | OrderReturnedResult
     | ReservationMovedResult,

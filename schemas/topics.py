@@ -65,6 +65,7 @@ INPUT_TOPICS: Final = (
     InputTopic(EventType.STOCK_RECEIVED, "inventory_item_id, sku or variant_id"),
     InputTopic(EventType.CART_VALIDATED, "cart_id"),
     InputTopic(EventType.ORDER_PLACED, "order_id"),
+    InputTopic(EventType.ORDER_CANCELED, "order_id"),
     InputTopic(EventType.ORDER_FULFILLED, "order_id"),
     InputTopic(EventType.ORDER_RETURNED, "order_id"),
     InputTopic(EventType.RESERVATION_MOVED, "order_id"),

@@ -249,6 +249,8 @@ create table orders (
     sales_channel_id text,
     strategy smallint not null default 0,
     cart_id text,
+    canceled boolean not null default false,
+    canceled_line_ids text[],
     constraint orders_order_id_key UNIQUE (order_id),
     constraint orders_pkey PRIMARY KEY (order_no),
     constraint orders_placement_hash_check CHECK ((octet_length(placement_hash) = 16))

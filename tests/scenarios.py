@@ -234,6 +234,11 @@ def _place(subject: str, words: _Words) -> tuple[str, Json]:
     return "order.placed", {"order_id": subject, "sales_channel_id": "web", "lines": _ordered(words)}
 
 
+def _cancel(subject: str, words: _Words) -> tuple[str, Json]:
+    """`cancel o1`, `cancel o1: L1 L2`."""
+    return "order.canceled", {"order_id": subject} | ({"line_item_ids": words.words} if words.words else {})
+
+
 def _ordered(words: _Words) -> list[Json]:
     ordered = []
     for line_id, quantity, (variant, *firm) in words.lines:
@@ -289,6 +294,7 @@ VERBS: Mapping[str, Callable[[str, _Words], tuple[str, Json]]] = {
     "receive": _receive,
     "cart": _cart,
     "place": _place,
+    "cancel": _cancel,
     "ship": _ship,
     "return": _return,
     "move": _move,

@@ -1,5 +1,7 @@
--- Rewrite order rows whose placement was judged after the row was made, or that had events released.
--- Parameters: $1 order numbers, $2 revisions, $3 placement hashes, $4 channels, $5 strategies, $6 carts.
+-- Rewrite order rows that say something else than when the row was made: another placement was applied, events
+-- were released, the order or lines of it were canceled.
+-- Parameters: $1 order numbers, $2 revisions, $3 placement hashes, $4 channels, $5 strategies, $6 carts,
+-- $7 whether canceled, $8 ids of canceled lines, each a JSON array (null = none).
 -- Locks: order rows (locked already).
 update orders as o
 set
@@ -7,7 +9,12 @@ set
     placement_hash = u.placement_hash,
     sales_channel_id = u.sales_channel_id,
     strategy = u.strategy,
-    cart_id = u.cart_id
-from unnest($1::bigint [], $2::int [], $3::bytea [], $4::text [], $5::smallint [], $6::text [])
-    as u (order_no, revision, placement_hash, sales_channel_id, strategy, cart_id)
+    cart_id = u.cart_id,
+    canceled = u.canceled,
+    canceled_line_ids = case
+        when u.canceled_line_ids is not null then array(select jsonb_array_elements_text(u.canceled_line_ids))
+    end
+from unnest($1::bigint [], $2::int [], $3::bytea [], $4::text [], $5::smallint [], $6::text [], $7::boolean [],
+    $8::jsonb [])
+    as u (order_no, revision, placement_hash, sales_channel_id, strategy, cart_id, canceled, canceled_line_ids)
 where o.order_no = u.order_no

@@ -33,6 +33,7 @@ from tests.in_process import (
 from tests.scenarios import BUCKETS, Scenario, Told
 from tests.unit.telling import check_step
 from tests.unit.test_scenarios_known_failures import SCENARIOS as KNOWN_FAILURES
+from tests.unit.test_scenarios_orders import SCENARIOS as ORDERS
 from tests.unit.test_scenarios_rulings import SCENARIOS as RULINGS
 from worker.domain.decision import Verdict
 from worker.domain.event import Event
@@ -118,7 +119,7 @@ def _trimmed(level: dict[str, str]) -> dict[str, str]:
     return {name: text.rstrip("0").rstrip(".") if "." in text else text for name, text in level.items()}
 
 
-@pytest.mark.parametrize("scenario", [*KNOWN_FAILURES, *RULINGS], ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", [*KNOWN_FAILURES, *RULINGS, *ORDERS], ids=lambda scenario: scenario.name)
 async def test_scenario(scenario: Scenario, worker: InProcessWorker, db: "Connection") -> None:
     teller = Teller(worker)
     assert {outcome for _, outcome in outcomes(await teller.tell(*scenario.setup))} <= {Outcome.APPLIED}

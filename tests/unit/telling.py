@@ -8,6 +8,14 @@ from tests.scenarios import BUCKETS, Scenario, Step
 from tests.unit.world import World
 from worker.domain.decision import Json, Verdict
 
+LINE_UNITS = {
+    "reservations": "holds",
+    "released": "releases",
+    "shipments": "ships",
+    "restocked": "restocks",
+}
+"""Units at locations that an answer tells of a line, and the verb of their facts."""
+
 
 def run(scenario: Scenario) -> World:
     """Tell the scenario's events one by one; each answer, and the levels at the end, must be as it says."""
@@ -76,7 +84,7 @@ def _line_facts(line: Json) -> Iterator[str]:
         yield f"{line_id} {has}"
         if line["short"]:
             yield f"{line_id} short"
-    for name, verb in (("reservations", "holds"), ("shipments", "ships"), ("restocked", "restocks")):
+    for name, verb in LINE_UNITS.items():
         for one in line.get(name, ()):
             yield f"{line_id} {verb} " + "{quantity} {inventory_item_id} {location_id}".format(**one)
 

@@ -74,6 +74,7 @@ placed_events = st.builds("place {}: {} strategy={}".format, orders, ordered, st
 shipped_events = st.builds("ship {}/{}: {} {}".format, orders, facts, shipped, one_of("", "from A", "from B"))
 shipped_whole_events = st.builds("ship {}/{} {}".format, orders, facts, one_of("", "from A", "from B"))
 returned_events = st.builds("return {}/{}: {} {}".format, orders, facts, returned, one_of("", "to A", "to C"))
+canceled_events = st.builds("cancel {}{}".format, orders, one_of("", ": L1", ": L2", ": L1 L2"))
 moved_events = st.builds(
     "move {}/{}: {} {} to {}".format, orders, one_of("L1", "L1", "L2"), moved, one_of(*"AAB"), one_of(*"ABC")
 )
@@ -105,6 +106,7 @@ event_lines = st.one_of(
     returned_events,
     moved_events,
     moved_events,
+    canceled_events,
     set_events,
     adjusted_events,
     broken_events,
@@ -234,6 +236,13 @@ LIFECYCLES = {
         "move o1/L1: 2 A to B",
         "move o1/L1: 1 B to C",
         "set cup C 4",
+    ],
+    "canceled, what had not left": [
+        "place o1: 3 cup, 2 box",
+        "ship o1/f1: L1 2, L2 1",
+        "return o1/r1: L1 1",
+        "cancel o1: L2",
+        "cancel o1",
     ],
     "told twice, and more than there is": [
         "place o1: 2 cup",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from worker.dev.event_lines import LineRecord, parse_lines
 from worker.dev.shuffle import segments, shuffled
 
-PLACED, FULFILLED, RETURNED, MOVED = "order.placed", "order.fulfilled", "order.returned", "reservation.moved"
+PLACED, CANCELED, FULFILLED = "order.placed", "order.canceled", "order.fulfilled"
+RETURNED, MOVED = "order.returned", "reservation.moved"
 
 
 def records(*events: tuple[str, Mapping[str, object]]) -> list[LineRecord]:
@@ -70,6 +71,19 @@ def test_moves_and_shipments_of_an_order_keep_their_order(seed: int) -> None:
         (FULFILLED, {"order_id": "1", "fulfillment_id": "f"}),
         (FULFILLED, {"order_id": "1", "fulfillment_id": "g", "location_id": "l"}),
     )
+
+
+@given(st.integers())
+def test_what_leaves_in_spite_of_a_cancel_keeps_its_order(seed: int) -> None:
+    cancel, shipped = (CANCELED, {"order_id": "1"}), (FULFILLED, {"order_id": "1", "fulfillment_id": "f"})
+    assert kept(seed, shipped, cancel)
+    assert kept(seed, cancel, shipped)
+    assert kept(seed, (PLACED, {"order_id": "1"}), cancel, shipped)
+
+
+def test_a_cancel_may_come_before_its_order() -> None:
+    told = records((PLACED, {"order_id": "1"}), (CANCELED, {"order_id": "1"}))
+    assert {tuple(order(shuffled(told, seed))) for seed in range(30)} == {(1, 2), (2, 1)}
 
 
 @given(st.integers())

@@ -37,6 +37,7 @@ from worker.domain.model import (
     ParkedEvent,
     SetKey,
     Snapshot,
+    WaitKind,
 )
 from worker.domain.needs import Needs, item_ids_made, needs_of
 
@@ -84,7 +85,12 @@ class World:
             decision = self._decided(batch)
             told += self._kept(decision)
             self._check()
-            batch = [row.event for row in self.parked.values() if row.waits_for in decision.provided]
+            look_again = decision.provided | {
+                verdict.waits_for: None
+                for verdict in decision.verdicts
+                if verdict.waits_for is not None and verdict.waits_for.kind is not WaitKind.ORDER
+            }
+            batch = [row.event for row in self.parked.values() if row.waits_for in look_again]
         return told
 
     # ── Locks and loads ────────────────────────────────────────────────────────────────────────────
@@ -272,7 +278,8 @@ class World:
                 one.quantity for one in line.reservations if one.level.item.item_no == part.item.item_no
             )
             left = (line.quantity_micro - line.shipped_micro) * part.required
-            assert held * 1_000_000 == left, "a line holds what has not been shipped"
+            wanted = 0 if order.is_canceled(line_item_id) else left
+            assert held * 1_000_000 == wanted, "a line holds what has not been shipped"
 
 
 def key_of(event: Event) -> Key:

@@ -116,6 +116,7 @@ class _Day:
         self._ship()
         self._bring_back()
         self._move()
+        self._cancel()
         self._count_again()
         self._adjust()
         self._change_the_map()
@@ -361,6 +362,27 @@ class _Day:
                 "to_location_id": target,
             }
             self._add("reservation.moved", "/admin", order.minute + 12, data)
+
+    def _cancel(self) -> None:
+        """Customers think again: of an order, of a line, before the order is told of, after goods left."""
+        for number, order in enumerate(self._unshipped()[34:54]):
+            lines = order.lines[-1:] if number % 3 == 2 else None
+            self._call_off(order, order.minute + 30, lines)
+        for number in range(1, 5):
+            order_id = f"regret-{number:03d}"
+            order = _Order(order_id, WEB, 300 + 40 * number, [(f"{order_id}-l1", self._goods[number], 1)])
+            self._place(order, late=20)
+            self._call_off(order, order.minute + 2)
+        for order in [order for order in self._orders if order.shipped_minute][60:66]:
+            self._call_off(order, order.shipped_minute + 10)
+
+    def _call_off(
+        self, order: _Order, minute: float, lines: Sequence[tuple[str, Good, float]] | None = None
+    ) -> Json:
+        data: Json = {"order_id": order.order_id}
+        if lines is not None:
+            data["line_item_ids"] = [line_id for line_id, _, _ in lines]
+        return self._add("order.canceled", _SOURCES[order.channel], minute, data)
 
     def _unshipped(self) -> list[_Order]:
         return [order for order in self._orders if not order.shipped_minute]

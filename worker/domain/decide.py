@@ -11,6 +11,7 @@ from types import MappingProxyType
 from schemas.event_type import EventType
 from worker.domain.alerts import crossings
 from worker.domain.books import Books
+from worker.domain.cancellations import order_canceled
 from worker.domain.carts import cart_validated
 from worker.domain.catalogue import (
     location_created,
@@ -42,6 +43,7 @@ RULES: Mapping[EventType, Rule] = {
     EventType.STOCK_RECEIVED: stock_received,
     EventType.CART_VALIDATED: cart_validated,
     EventType.ORDER_PLACED: order_placed,
+    EventType.ORDER_CANCELED: order_canceled,
     EventType.ORDER_FULFILLED: order_fulfilled,
     EventType.ORDER_RETURNED: order_returned,
     EventType.RESERVATION_MOVED: reservation_moved,
@@ -155,7 +157,8 @@ def _queue(waiting: dict[str, list[_Waiting]], order: Order, redriven: Redriven)
 def _judge_again(books: Books, order: Order, queue: list[_Waiting], releasing_max: int) -> None:
     """Judge the order's parked events again, in the order of arrival, until none becomes final any more.
 
-    A parked placement waits for the catalogue, which a re-drive brings; here it can only come second.
+    A parked placement waits for the catalogue, which a re-drive brings; here it can only come second, or too
+    late.
     """
     verdicts = books.decision.verdicts
     again = True
@@ -165,7 +168,7 @@ def _judge_again(books: Books, order: Order, queue: list[_Waiting], releasing_ma
             if len(verdicts) >= releasing_max:
                 books.decision.provided[WaitsFor(WaitKind.ORDER, order.order_id)] = None
                 return
-            if entry.event.type is EventType.ORDER_PLACED and not order.lines:
+            if entry.event.type is EventType.ORDER_PLACED and not (order.lines or order.canceled):
                 continue
             verdict = RULES[entry.event.type](books, entry.event)
             if verdict.waits_for is not None:

@@ -1,12 +1,13 @@
 """Fulfilment: goods of an order leave a location (DESIGN §3, §4 rules 6, 10; rulings "Orders")."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from schemas.orders import FulfilledLine, OrderFulfilled
 from schemas.outcome import Outcome
 from schemas.quantity import micro, text_micro
-from worker.domain.allocate import serve
+from worker.domain.allocate import STRATEGIES, spread
 from worker.domain.answer import units_json
 from worker.domain.availability import Demand, FreeUnits, Shortage, fits, take, units_of
 from worker.domain.books import Books, held_at, held_units
@@ -45,9 +46,10 @@ class Shipment(NamedTuple):
 
 
 def order_fulfilled(books: Books, event: Event) -> Verdict:
-    """Ships from what the order holds, else from free stock of the named location; all of it or nothing.
+    """Ships from what the order holds, else from what nobody holds; all of it or nothing.
 
-    Without lines: all that is held now. Another location than the one that holds the goods is a checked
+    Without lines: all that is held now. Without a location: from where it is held, then from the channel's
+    locations in the order's strategy. Another location than the one that holds the goods is a checked
     hand-over: free units there leave, and as many are released here. A fact: never refused for a
     cancellation's sake, only for going beyond what was ordered or what is in stock.
     """
@@ -109,13 +111,16 @@ def _shipping(books: Books, order: Order, event: Event, data: OrderFulfilled) ->
 
 def _held_now(order: Order) -> list[Shipping] | Refusal:
     """Every line with what it holds now; unmanaged lines hold all that has not left yet."""
-    shipping = [Shipping(line, held) for line in order.lines if (held := _held_micro(line))]
-    return shipping or Refusal(Outcome.EXCEEDS_ORDERED, f"order {order.order_id} holds nothing to ship")
+    shipping = [Shipping(line, held) for line in order.lines if (held := _held_micro(order, line))]
+    if shipping:
+        return shipping
+    outcome = Outcome.ORDER_CANCELED if order.canceled else Outcome.EXCEEDS_ORDERED
+    return Refusal(outcome, f"order {order.order_id} holds nothing to ship")
 
 
-def _held_micro(line: Line) -> int:
+def _held_micro(order: Order, line: Line) -> int:
     if line.recipe is None:
-        return line.quantity_micro - line.shipped_micro
+        return 0 if order.is_canceled(line.line_item_id) else line.quantity_micro - line.shipped_micro
     return min(held_units(line, part.item) * MICRO // part.required for part in line.recipe.parts)
 
 
@@ -140,61 +145,97 @@ def _asked(order: Order, asked: Iterable[FulfilledLine]) -> list[Shipping] | Ref
     return shipping
 
 
-def _from_where_held(books: Books, order: Order, shipping: Sequence[Shipping]) -> list[Shipment] | Short:
-    """Each line from its own reservations, in the order's strategy, as far as stock is there."""
-    stocked: dict[Level, int] = {}
+@dataclass(slots=True)
+class _Leaving:
+    """What the shipments chosen so far take from levels: of what is in stock, and of what nobody holds."""
+
+    gone: dict[Level, int] = field(default_factory=dict)
+    gone_free: dict[Level, int] = field(default_factory=dict)
+
+    def held(self, line: Line, level: Level) -> int:
+        """Units that the line holds at the level, as far as they are in stock."""
+        return min(held_at(line, level.item, level.location), level.stocked - self.gone.get(level, 0))
+
+    def there(self, line: Line, level: Level) -> int:
+        """Units that the line holds at the level or that nobody holds there, as far as they are in stock."""
+        free = max(0, level.available - self.gone_free.get(level, 0))
+        held = held_at(line, level.item, level.location)
+        return min(level.stocked - self.gone.get(level, 0), held + free)
+
+    def take(self, line: Line, level: Level, units: int) -> Shipment:
+        """These units leave: first what the line holds, then what nobody holds."""
+        held = held_at(line, level.item, level.location)
+        self.gone[level] = self.gone.get(level, 0) + units
+        self.gone_free[level] = self.gone_free.get(level, 0) + max(0, units - held)
+        return Shipment(line, level, units)
+
+
+def _from_where_held(
+    books: Books, order: Order, shipping: Sequence[Shipping]
+) -> list[Shipment] | Short | WaitsFor:
+    """Each line from what it holds; what it does not hold, from what nobody holds in the channel."""
+    channel = books.catalogue.channels.get(order.sales_channel_id or "")
+    leaving = _Leaving()
     shipments: list[Shipment] = []
     short: list[Shortage] = []
     for line, quantity_micro in shipping:
         if line.recipe is None:
             continue
-        held = {
-            (one.level.item.item_no, one.level.location.location_no): one
-            for one in line.reservations
-            if one.quantity
+        parts = line.recipe.parts
+        at = {one.level.location.location_no: one.level.location for one in line.reservations if one.quantity}
+        held = sorted(at.values(), key=_preference(books, order))
+        is_held = all(
+            units_of(quantity_micro, part.required) <= held_units(line, part.item) for part in parts
+        )
+        if is_held:
+            others, units_there = list[Location](), leaving.held
+        elif channel is None:
+            return WaitsFor(WaitKind.SALES_CHANNEL, order.sales_channel_id or "")
+        else:
+            others = [one for one in books.sellable(channel) if one.location_no not in at]
+            units_there = leaving.there
+        table: FreeUnits = {
+            part.item.item_no: {
+                location.location_no: units_there(line, level)
+                for location in (*held, *others)
+                if (level := books.level_at(part.item, location)) is not None
+            }
+            for part in parts
         }
-        locations = {one.level.location.location_no: one.level.location for one in held.values()}
-        tried = sorted(locations.values(), key=_preference(books, order))
-        demand = Demand(line.line_item_id, line.variant_id, line.recipe, quantity_micro, tried)
-        table: FreeUnits = {part.item.item_no: {} for part in line.recipe.parts}
-        for (item_no, location_no), one in held.items():
-            there = stocked.setdefault(one.level, one.level.stocked)
-            table[item_no][location_no] = min(one.quantity, there)
-        missing = take(demand, {item_no: dict(at) for item_no, at in table.items()})
+        demand = Demand(line.line_item_id, line.variant_id, line.recipe, quantity_micro, [*held, *others])
+        missing = take(demand, {item_no: dict(units) for item_no, units in table.items()})
         if missing:
             short += missing
             continue
-        for _, item, location, units in serve([demand], table, order.strategy, order.order_id):
-            level = held[item.item_no, location.location_no].level
-            stocked[level] -= units
-            shipments.append(Shipment(line, level, units))
+        tried = [*_ranked(order, demand, held, table), *_ranked(order, demand, others, table)]
+        for _, item, location, units in spread(0, demand, tried, table):
+            shipments.append(leaving.take(line, books.level_made(item, location), units))
     return Short(short, order.sales_channel_id) if short else shipments
+
+
+def _ranked(
+    order: Order, demand: Demand, locations: Sequence[Location], table: FreeUnits
+) -> Sequence[Location]:
+    """Locations in the order in which the order's strategy tries them."""
+    return STRATEGIES[order.strategy]([demand._replace(locations=locations)], table, order.order_id)
 
 
 def _from_location(
     books: Books, order: Order, shipping: Sequence[Shipping], location: Location
 ) -> list[Shipment] | Short:
     """Each line from one location: from what it holds there, else from what nobody holds there."""
-    gone: dict[Level, int] = {}
-    gone_free: dict[Level, int] = {}
+    leaving = _Leaving()
     shipments: list[Shipment] = []
     short: list[Shortage] = []
     for line, quantity_micro in shipping:
         for part in () if line.recipe is None else line.recipe.parts:
             wanted = units_of(quantity_micro, part.required)
             level = books.level_at(part.item, location)
-            if level is None:
-                short.append(_shortage(line, part.item, wanted, location, 0))
-                continue
-            held = held_at(line, part.item, location)
-            free_there = max(0, level.available - gone_free.get(level, 0))
-            there = min(level.stocked - gone.get(level, 0), held + free_there)
-            if wanted > there:
+            there = 0 if level is None else leaving.there(line, level)
+            if level is None or wanted > there:
                 short.append(_shortage(line, part.item, wanted, location, there))
-                continue
-            gone[level] = gone.get(level, 0) + wanted
-            gone_free[level] = gone_free.get(level, 0) + max(0, wanted - held)
-            shipments.append(Shipment(line, level, wanted))
+            else:
+                shipments.append(leaving.take(line, level, wanted))
     return Short(short, order.sales_channel_id) if short else shipments
 
 

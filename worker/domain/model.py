@@ -275,11 +275,22 @@ class Order:
     strategy: Strategy = Strategy.PRIORITY
     cart_id: str | None = None
     placement_hash: bytes | None = None
-    """Body hash of the placement that was applied (or, before that, last judged)."""
+    """Body hash of the placement that was applied (or, before that, last judged).
+
+    None of an order that was canceled before it was placed.
+    """
+    canceled: bool = False
+    """Whole: it holds nothing, and never will, even where it is placed only now (DESIGN §4 rule 6)."""
+    canceled_line_ids: frozenset[str] = frozenset()
+    """Lines canceled one by one, also those that no placement has named yet."""
     lines: list[Line] = field(default_factory=list)
     fulfillments: dict[str, Fulfillment] = field(default_factory=dict)
     returns: dict[str, Return] = field(default_factory=dict)
     parked: list[ParkedEvent] = field(default_factory=list)
+
+    def is_canceled(self, line_item_id: str) -> bool:
+        """Whether a line holds nothing any more, whatever is ordered of it."""
+        return self.canceled or line_item_id in self.canceled_line_ids
 
 
 class SetKey(NamedTuple):

@@ -14,7 +14,7 @@ from schemas.catalogue import (
     VariantCreated,
 )
 from schemas.event_type import EventType
-from schemas.orders import OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
+from schemas.orders import OrderCanceled, OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
 from schemas.stock import StockAdjusted, StockReceived, StockSet
 from worker.domain.event import Event
 from worker.domain.model import Item
@@ -86,6 +86,12 @@ def _order_placed(needs: Needs, event: Event) -> None:
         variant_ids.add(line.variant_id)
         if line.location_id is not None:
             needs.location_ids.add(line.location_id)
+
+
+def _order_canceled(needs: Needs, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, OrderCanceled)
+    _order(needs, data.order_id, event)
 
 
 def _order_shipping(needs: Needs, event: Event) -> None:
@@ -174,6 +180,7 @@ _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.STOCK_RECEIVED: _stock,
     EventType.CART_VALIDATED: _cart_validated,
     EventType.ORDER_PLACED: _order_placed,
+    EventType.ORDER_CANCELED: _order_canceled,
     EventType.ORDER_FULFILLED: _order_shipping,
     EventType.ORDER_RETURNED: _order_shipping,
     EventType.RESERVATION_MOVED: _reservation_moved,

@@ -10,8 +10,8 @@ from worker.domain.availability import Demand, fits, free, free_units, shortages
 from worker.domain.books import Books, Hold
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
-from worker.domain.model import MICRO, Channel, Level, Line, Location, WaitKind, WaitsFor
-from worker.domain.verdict import Poison, Short, applied_before, stopped
+from worker.domain.model import MICRO, Channel, Level, Line, Location, Order, WaitKind, WaitsFor
+from worker.domain.verdict import Poison, Refusal, Short, applied_before, stopped
 
 PRIORITY = Strategy.PRIORITY
 
@@ -20,12 +20,15 @@ def order_placed(books: Books, event: Event) -> Verdict:
     """Reserves the order's managed lines and freezes their recipes; refused whole where stock is short.
 
     Waits for the channel, the variants and the locations it names, and for the first level of every item it
-    demands. A refused order keeps no lines: facts about it wait for a placement that is applied.
+    demands. A refused order keeps no lines: facts about it wait for a placement that is applied. What was
+    canceled before is not reserved.
     """
     data = event.data
     assert isinstance(data, OrderPlaced)
     order = books.orders[data.order_id]
     answer: Json = {"order_id": data.order_id, "order_revision": order.revision + 1}
+    if order.canceled:
+        return _placed_too_late(books, event, data, order, answer)
     if order.lines:
         again = applied_before(event, order.placement_hash, f"placement of order {data.order_id}")
         return stopped(event, again, books.snapshot, answer, order)
@@ -38,35 +41,59 @@ def order_placed(books: Books, event: Event) -> Verdict:
     if not isinstance(lines, list):
         return stopped(event, lines, books.snapshot, answer, order)
     strategy = data.strategy or PRIORITY
+    wanted = lines
+    if order.canceled_line_ids:
+        wanted = [line for line in lines if line.line_item_id not in order.canceled_line_ids]
     holds: list[Hold] | WaitsFor | Short | None = None
     if strategy is PRIORITY and not firm:
-        holds = _holds_undivided(books, channel, lines)
+        holds = _holds_undivided(books, channel, wanted)
     if holds is None:
-        holds = _holds_judged(books, channel, lines, firm, strategy, data.order_id)
+        holds = _holds_judged(books, channel, wanted, firm, strategy, data.order_id)
     if not isinstance(holds, list):
         return stopped(event, holds, books.snapshot, answer, order)
 
     books.reserve(holds)
-    order.lines = lines
+    _keep_placed(books, order, data, lines)
     order.placement_hash = event.body_hash
-    order.sales_channel_id = data.sales_channel_id
-    order.strategy = strategy
-    order.cart_id = data.cart_id
-    books.decision.orders_touched[order] = None
-    lines_new, answers = books.decision.lines_new, list[Json]()
-    for line in lines:
-        lines_new.append((order, line))
-        answers.append(_placed_line(line))
-    answer["lines"] = answers
+    answer["lines"] = [_placed_line(line) for line in lines]
     return Verdict(event, Outcome.APPLIED, answer, order)
 
 
+def _placed_too_late(books: Books, event: Event, data: OrderPlaced, order: Order, answer: Json) -> Verdict:
+    """The order is canceled: nothing is reserved, but its lines are frozen.
+
+    So what left all the same, or comes back, has a recipe (DESIGN §4 rule 6).
+    """
+    if order.lines and order.placement_hash is not None:
+        again = applied_before(event, order.placement_hash, f"placement of order {data.order_id}")
+        return stopped(event, again, books.snapshot, answer, order)
+    if not order.lines:
+        lines = _frozen_lines(books, data.lines, None)
+        if not isinstance(lines, list):
+            return stopped(event, lines, books.snapshot, answer, order)
+        _keep_placed(books, order, data, lines)
+        order.placement_hash = None
+        books.decision.orders_put[order] = None
+    refusal = Refusal(Outcome.ORDER_CANCELED, f"order {data.order_id} was canceled before it was placed")
+    return stopped(event, refusal, books.snapshot, answer, order)
+
+
+def _keep_placed(books: Books, order: Order, data: OrderPlaced, lines: list[Line]) -> None:
+    """The order says from now on what its placement said."""
+    order.lines = lines
+    order.sales_channel_id = data.sales_channel_id
+    order.strategy = data.strategy or PRIORITY
+    order.cart_id = data.cart_id
+    books.decision.orders_touched[order] = None
+    books.decision.lines_new += [(order, line) for line in lines]
+
+
 def _frozen_lines(
-    books: Books, ordered: Iterable[OrderLine], firm: dict[int, str]
+    books: Books, ordered: Iterable[OrderLine], firm: dict[int, str] | None
 ) -> list[Line] | WaitsFor | Poison:
     """The order's lines with their recipes as they now are; later changes of a recipe never touch them.
 
-    Fills `firm` with the location of each line that names one, by line number.
+    Fills `firm` with the location of each line that names one, by line number; None: no location matters.
     """
     variants = books.catalogue.variants
     lines: list[Line] = []
@@ -75,7 +102,7 @@ def _frozen_lines(
         variant = variants.get(variant_id)
         if variant is None:
             return WaitsFor(WaitKind.VARIANT, variant_id)
-        if location_id is not None:
+        if location_id is not None and firm is not None:
             if location_id not in books.catalogue.locations:
                 return WaitsFor(WaitKind.LOCATION, location_id)
             firm[line_no] = location_id

@@ -46,7 +46,7 @@ def reservation_moved(books: Books, event: Event) -> Verdict:
     route = _route(books, order, data)
     if not isinstance(route, Route):
         return stopped(event, route, books.snapshot, answer, order)
-    parts = _parts(route.line, data)
+    parts = _parts(order, route.line, data)
     if not isinstance(parts, list):
         return stopped(event, parts, books.snapshot, answer, order)
     moves = _moves(books, order, route, parts, data)
@@ -85,8 +85,10 @@ def _route(books: Books, order: Order, data: ReservationMoved) -> Route | Obstac
     return Route(line, source, target)
 
 
-def _parts(line: Line, data: ReservationMoved) -> list[Part] | Refusal:
-    """The parts of the line that the event is about."""
+def _parts(order: Order, line: Line, data: ReservationMoved) -> list[Part] | Refusal:
+    """The parts of the line that the event is about; a canceled line has none to move."""
+    if order.is_canceled(line.line_item_id):
+        return Refusal(Outcome.ORDER_CANCELED, f"line {line.line_item_id} is canceled and holds nothing")
     parts = [
         part
         for part in (() if line.recipe is None else line.recipe.parts)

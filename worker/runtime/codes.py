@@ -18,6 +18,7 @@ TYPE_NOS: dict[EventType, int] = {
     EventType.STOCK_RECEIVED: 10,
     EventType.CART_VALIDATED: 13,
     EventType.ORDER_PLACED: 15,
+    EventType.ORDER_CANCELED: 17,
     EventType.ORDER_FULFILLED: 18,
     EventType.ORDER_RETURNED: 20,
     EventType.RESERVATION_MOVED: 21,

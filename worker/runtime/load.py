@@ -75,6 +75,8 @@ class OrderHead(NamedTuple):
     sales_channel_id: str | None
     strategy_no: int
     cart_id: str | None
+    canceled: bool = False
+    canceled_line_ids: frozenset[str] = frozenset()
 
 
 class ItemNos(NamedTuple):
@@ -200,6 +202,8 @@ class Loaded:
                 STRATEGIES[head.strategy_no],
                 head.cart_id,
                 head.placement_hash,
+                head.canceled,
+                head.canceled_line_ids,
             )
         if self.orders.lines or self.orders.parked:
             _fill({order.order_no: order for order in orders.values()}, self.orders, levels)
@@ -355,6 +359,8 @@ class Loader:
                 head["sales_channel_id"],
                 head["strategy"],
                 head["cart_id"],
+                head["canceled"],
+                frozenset(head["canceled_line_ids"] or ()),
             )
         rows = loaded.orders
         parked = await connection.fetch(ORDER_PARKED_READ, met)

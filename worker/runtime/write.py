@@ -25,6 +25,7 @@ from worker.runtime.codes import (
     STRATEGY_NOS,
     TYPE_NOS,
 )
+from worker.runtime.exact_json import canonical
 from worker.runtime.load import Loaded, OrderHead, RerunError
 from worker.runtime.parked import pack_headers
 
@@ -320,6 +321,7 @@ async def _make_levels(
 # ── Orders ────────────────────────────────────────────────────────────────────────────────────────────
 
 
+HEAD_WIDTH = 8
 LINE_COLUMNS = ("order_no", "line_no", "line_item_id", "variant_no", "recipe_no", "quantity_micro")
 RESERVATION_COLUMNS = ("order_no", "line_no", "level_no", "quantity")
 
@@ -329,9 +331,14 @@ async def _write_orders(connection: "Connection", judged: Judged, recipe_nos: Ma
     if decision.lines_new:
         await _write_lines(connection, decision, recipe_nos)
     orders = judged.snapshot.orders.values()
-    changed = [head for order in orders if (head := _head_to_write(order, loaded.heads[order.order_id]))]
+    put = decision.orders_put
+    changed = [
+        head
+        for order in orders
+        if (head := _head_to_write(order, loaded.heads[order.order_id], order in put))
+    ]
     if changed:
-        await connection.execute(ORDERS_UPDATE, *_columns(changed, 6))
+        await connection.execute(ORDERS_UPDATE, *_columns(changed, HEAD_WIDTH))
     new_lines = {id(line) for _, line in decision.lines_new}
     kept, gone = _reservation_changes(decision.orders_touched, new_lines)
     if kept:
@@ -360,25 +367,26 @@ async def _write_lines(connection: "Connection", decision: Decision, recipe_nos:
         await connection.copy_records_to_table("reservation", records=held, columns=RESERVATION_COLUMNS)
 
 
-def _head_to_write(order: Order, stored: OrderHead) -> Row | None:
+def _head_to_write(order: Order, stored: OrderHead, put: bool) -> Row | None:  # noqa: FBT001  # of the decision
     """The order's row where it has to say something else than it does since the locks were taken.
 
-    Its revision rose by an event parked before, or another placement than the stored one was applied.
+    Its revision rose by an event parked before, another placement than the stored one was applied, or a rule
+    put it (`Decision.orders_put`).
     """
-    if order.revision <= stored.revision and order.placement_hash in (None, stored.placement_hash):
+    if (
+        not put
+        and order.revision <= stored.revision
+        and order.placement_hash in (None, stored.placement_hash)
+    ):
         return None
     revision = max(order.revision, stored.revision)
+    line_ids = order.canceled_line_ids
+    canceled = order.canceled, canonical(sorted(line_ids)).decode() if line_ids else None
     if not order.lines:
-        return order.order_no, *stored._replace(revision=revision)
+        return order.order_no, revision, *stored[1:5], *canceled
     strategy_no = STRATEGY_NOS[order.strategy]
-    return (
-        order.order_no,
-        revision,
-        order.placement_hash,
-        order.sales_channel_id,
-        strategy_no,
-        order.cart_id,
-    )
+    head = revision, order.placement_hash, order.sales_channel_id, strategy_no, order.cart_id
+    return order.order_no, *head, *canceled
 
 
 def _reservation_changes(orders: Iterable[Order], new_lines: set[int]) -> tuple[list[Row], list[Row]]:
