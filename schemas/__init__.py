@@ -16,6 +16,7 @@ from schemas.contract import Contract
 from schemas.event_type import EventType
 from schemas.orders import OrderCanceled, OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
 from schemas.stock import StockAdjusted, StockReceived, StockSet
+from schemas.transfers import TransferReceived, TransferShipped
 
 __all__ = ["INPUTS", "EventData", "EventType"]
 
@@ -28,6 +29,8 @@ EventData = (
     | StockSet
     | StockAdjusted
     | StockReceived
+    | TransferShipped
+    | TransferReceived
     | CartValidated
     | OrderPlaced
     | OrderCanceled
@@ -47,6 +50,8 @@ INPUTS: Final[Mapping[str, type[Contract]]] = MappingProxyType(
         EventType.STOCK_SET: StockSet,
         EventType.STOCK_ADJUSTED: StockAdjusted,
         EventType.STOCK_RECEIVED: StockReceived,
+        EventType.TRANSFER_SHIPPED: TransferShipped,
+        EventType.TRANSFER_RECEIVED: TransferReceived,
         EventType.CART_VALIDATED: CartValidated,
         EventType.ORDER_PLACED: OrderPlaced,
         EventType.ORDER_CANCELED: OrderCanceled,

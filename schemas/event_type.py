@@ -14,6 +14,8 @@ class EventType(StrEnum):
     STOCK_SET = "stock.set"
     STOCK_ADJUSTED = "stock.adjusted"
     STOCK_RECEIVED = "stock.received"
+    TRANSFER_SHIPPED = "transfer.shipped"
+    TRANSFER_RECEIVED = "transfer.received"
     CART_VALIDATED = "cart.validated"
     ORDER_PLACED = "order.placed"
     ORDER_CANCELED = "order.canceled"

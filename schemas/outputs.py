@@ -18,7 +18,7 @@ from schemas.outcome import DeadReason, Outcome
 from schemas.quantity import SpelledQuantity
 from schemas.topics import Output
 
-AwaitedKind = Literal["variant", "item", "sku", "location", "sales_channel", "order", "level"]
+AwaitedKind = Literal["variant", "item", "sku", "location", "sales_channel", "order", "level", "transfer"]
 
 
 class WaitsFor(Contract):
@@ -139,6 +139,40 @@ class StockResult(Answer):
     levels: Array[LevelState] = ()
 
 
+class ShortItem(Contract):
+    """An item of which more was to travel than nobody has reserved, in units of the item."""
+
+    inventory_item_id: Id
+    sku: Id | None
+    wanted: SpelledQuantity
+    available: SpelledQuantity
+
+
+class TransferLineState(Contract):
+    """What was sent and received of an item, over all receipts so far."""
+
+    inventory_item_id: Id
+    shipped: SpelledQuantity
+    received: SpelledQuantity
+    in_transit: SpelledQuantity
+    missing: SpelledQuantity
+    """Sent, not received, and no longer expected: the transfer is closed."""
+    over: SpelledQuantity
+    """Received beyond what was sent."""
+
+
+class TransferResult(Answer):
+    """Answers events about a transfer."""
+
+    type: Literal["transfer.shipped", "transfer.received"]
+    transfer_id: Id
+    from_location_id: Id | None = None
+    to_location_id: Id | None = None
+    lines: Array[TransferLineState] = ()
+    short_items: Array[ShortItem] = ()
+    levels: Array[LevelState] = ()
+
+
 class CartLineResult(Contract):
     """What the cart's sales channel has of a line, in units of the variant."""
 
@@ -255,6 +289,7 @@ EventResult = Annotated[
     | LocationResult
     | SalesChannelResult
     | StockResult
+    | TransferResult
     | CartResult
     | OrderPlacedResult
     | OrderCanceledResult

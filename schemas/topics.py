@@ -63,6 +63,8 @@ INPUT_TOPICS: Final = (
     InputTopic(EventType.STOCK_SET, "inventory_item_id, sku or variant_id"),
     InputTopic(EventType.STOCK_ADJUSTED, "inventory_item_id, sku or variant_id"),
     InputTopic(EventType.STOCK_RECEIVED, "inventory_item_id, sku or variant_id"),
+    InputTopic(EventType.TRANSFER_SHIPPED, "transfer_id"),
+    InputTopic(EventType.TRANSFER_RECEIVED, "transfer_id"),
     InputTopic(EventType.CART_VALIDATED, "cart_id"),
     InputTopic(EventType.ORDER_PLACED, "order_id"),
     InputTopic(EventType.ORDER_CANCELED, "order_id"),
@@ -83,7 +85,7 @@ class Output(Enum):
     RESULTS = (
         "inventory.results",
         "inventory.result",
-        "the order, cart, variant, location, sales channel or inventory item that the event is about",
+        "the order, cart, transfer, variant, location, sales channel or inventory item that it is about",
         TopicSettings(message_bytes_max=4 << 20),
     )
     INSUFFICIENT = (

@@ -346,6 +346,33 @@ create table topic (
     constraint topic_topic_key UNIQUE (topic)
 );
 
+create table transfer (
+    transfer_no bigint not null generated always as identity,
+    transfer_id text collate "C" not null,
+    body_hash bytea,
+    from_location_no integer,
+    to_location_no integer,
+    closed boolean not null default false,
+    constraint transfer_body_hash_check CHECK ((octet_length(body_hash) = 16)),
+    constraint transfer_from_location_no_fkey FOREIGN KEY (from_location_no) REFERENCES location(location_no),
+    constraint transfer_pkey PRIMARY KEY (transfer_no),
+    constraint transfer_shipped_between_locations CHECK ((((body_hash IS NOT NULL) = (from_location_no IS NOT NULL)) AND ((body_hash IS NOT NULL) = (to_location_no IS NOT NULL)))),
+    constraint transfer_to_location_no_fkey FOREIGN KEY (to_location_no) REFERENCES location(location_no),
+    constraint transfer_transfer_id_key UNIQUE (transfer_id)
+);
+
+create table transfer_line (
+    transfer_no bigint not null,
+    item_no integer not null,
+    shipped bigint not null,
+    received bigint not null,
+    constraint transfer_line_item_no_fkey FOREIGN KEY (item_no) REFERENCES inventory_item(item_no),
+    constraint transfer_line_pkey PRIMARY KEY (transfer_no, item_no),
+    constraint transfer_line_received_check CHECK ((received >= 0)),
+    constraint transfer_line_shipped_check CHECK ((shipped >= 0)),
+    constraint transfer_line_transfer_no_fkey FOREIGN KEY (transfer_no) REFERENCES transfer(transfer_no)
+);
+
 create table variant (
     variant_no integer not null generated always as identity,
     variant_id text collate "C" not null,
@@ -472,6 +499,21 @@ create view v_reservation as
      JOIN level v ON ((v.level_no = r.level_no)))
      JOIN inventory_item i ON ((i.item_no = v.item_no)))
      JOIN location l ON ((l.location_no = v.location_no)));
+
+create view v_transfer as
+ SELECT t.transfer_id,
+    i.inventory_item_id,
+    i.sku,
+    f.location_id AS from_location_id,
+    d.location_id AS to_location_id,
+    units(l.shipped, i.decimal_places) AS shipped,
+    units(l.received, i.decimal_places) AS received,
+    t.closed
+   FROM ((((transfer t
+     JOIN transfer_line l ON ((l.transfer_no = t.transfer_no)))
+     JOIN inventory_item i ON ((i.item_no = l.item_no)))
+     JOIN location f ON ((f.location_no = t.from_location_no)))
+     JOIN location d ON ((d.location_no = t.to_location_no)));
 
 CREATE OR REPLACE FUNCTION public.has_details(l level)
  RETURNS boolean
@@ -699,6 +741,18 @@ grant insert on topic to inventory_worker;
 
 grant select on topic to inventory_worker;
 
+grant insert on transfer to inventory_worker;
+
+grant select on transfer to inventory_worker;
+
+grant update on transfer to inventory_worker;
+
+grant insert on transfer_line to inventory_worker;
+
+grant select on transfer_line to inventory_worker;
+
+grant update on transfer_line to inventory_worker;
+
 grant select on v_event to inventory_worker;
 
 grant select on v_level to inventory_worker;
@@ -708,6 +762,8 @@ grant select on v_movement to inventory_worker;
 grant select on v_parked to inventory_worker;
 
 grant select on v_reservation to inventory_worker;
+
+grant select on v_transfer to inventory_worker;
 
 grant insert on variant to inventory_worker;
 

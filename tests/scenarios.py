@@ -224,6 +224,25 @@ def _stock(subject: str, words: _Words, quantity: str) -> Json:
     return data | ({"bucket": bucket[0]} if bucket else {})
 
 
+def _transfer(subject: str, words: _Words) -> tuple[str, Json]:
+    """`transfer t1: 3 shirt, 2 mug from A to B`."""
+    *words.words, _, source, _, target = words.words
+    data = {"transfer_id": subject, "from_location_id": source, "to_location_id": target}
+    return "transfer.shipped", data | {"lines": _carried(words)}
+
+
+def _arrive(subject: str, words: _Words) -> tuple[str, Json]:
+    """`arrive t1` (all on its way), `arrive t1: 2 shirt closed=true`, `arrive t1: nothing closed=true`."""
+    data: Json = {"transfer_id": subject}
+    if words.words:
+        data["lines"] = [] if words.words == ["nothing"] else _carried(words)
+    return "transfer.received", data
+
+
+def _carried(words: _Words) -> list[Json]:
+    return [{"sku": item, "quantity": quantity} for _, quantity, (item,) in words.lines]
+
+
 def _cart(subject: str, words: _Words) -> tuple[str, Json]:
     """`cart c1: 2 shirt, 1 mug`."""
     return "cart.validated", {"cart_id": subject, "sales_channel_id": "web", "lines": _ordered(words)}
@@ -292,6 +311,8 @@ VERBS: Mapping[str, Callable[[str, _Words], tuple[str, Json]]] = {
     "set": _set,
     "adjust": _adjust,
     "receive": _receive,
+    "transfer": _transfer,
+    "arrive": _arrive,
     "cart": _cart,
     "place": _place,
     "cancel": _cancel,

@@ -27,6 +27,7 @@ where case p.waits_kind
         inner join level as l on l.item_no = i.item_no
         where i.inventory_item_id = p.waits_key
     )
+    when 8 then exists (select from transfer as t where t.transfer_id = p.waits_key and t.body_hash is not null)
     else false
 end
 order by p.arrival

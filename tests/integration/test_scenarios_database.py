@@ -35,6 +35,7 @@ from tests.unit.telling import check_step
 from tests.unit.test_scenarios_known_failures import SCENARIOS as KNOWN_FAILURES
 from tests.unit.test_scenarios_orders import SCENARIOS as ORDERS
 from tests.unit.test_scenarios_rulings import SCENARIOS as RULINGS
+from tests.unit.test_scenarios_stock import SCENARIOS as STOCK
 from worker.domain.decision import Verdict
 from worker.domain.event import Event
 from worker.inspect.state import levels as level_rows
@@ -119,7 +120,15 @@ def _trimmed(level: dict[str, str]) -> dict[str, str]:
     return {name: text.rstrip("0").rstrip(".") if "." in text else text for name, text in level.items()}
 
 
-@pytest.mark.parametrize("scenario", [*KNOWN_FAILURES, *RULINGS, *ORDERS], ids=lambda scenario: scenario.name)
+TABLES = [
+    *KNOWN_FAILURES,
+    *RULINGS,
+    *ORDERS,
+    *STOCK,
+]
+
+
+@pytest.mark.parametrize("scenario", TABLES, ids=lambda scenario: scenario.name)
 async def test_scenario(scenario: Scenario, worker: InProcessWorker, db: "Connection") -> None:
     teller = Teller(worker)
     assert {outcome for _, outcome in outcomes(await teller.tell(*scenario.setup))} <= {Outcome.APPLIED}
@@ -234,6 +243,29 @@ async def test_b14_a_hundred_orders_of_the_same_items_in_any_order_all_succeed(
 
     assert {outcome for share in told for outcome in share} == {"applied"}
     assert await rows_of(db, "select count(*), sum(quantity)::int from reservation") == [(500, 500)]
+
+
+async def test_two_parts_of_a_transfer_received_at_once_are_both_stocked(
+    database_url: str, worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    lines: list[Json] = [{"variant_id": "shirt", "quantity": 6}]
+    route: Json = {"transfer_id": "t1", "from_location_id": "A", "to_location_id": "B"}
+    await worker.deliver(*shop(topics, shirt=10), topics.event("location.created", location_id="B"))
+    await worker.deliver(topics.event("transfer.shipped", **route, lines=lines))
+    parts = [
+        topics.event(
+            "transfer.received", transfer_id="t1", lines=[{"variant_id": "shirt", "quantity": units}]
+        )
+        for units in (4, 3)
+    ]
+
+    await at_once(db, database_url, worker, *parts)
+
+    assert await levels(db) == {"shirt@A": "4/0", "shirt@B": "7/0"}
+    transfers = "select shipped::int, received::int, from_location_id, to_location_id from v_transfer"
+    assert await rows_of(db, transfers) == [(6, 7, "A", "B")]
+    assert await rows_of(db, "select incoming from level where stocked = 7") == [(0,)]
 
 
 async def test_b63_one_event_three_times_at_once_is_answered_three_times_alike(

@@ -71,6 +71,8 @@ def _facts_of(answer: Json) -> Iterator[str]:
         yield "made of {required_quantity} {inventory_item_id}".format(**part)
     for level in answer.get("levels", ()):
         yield "level {inventory_item_id} {location_id} {stocked}/{reserved} v{level_version}".format(**level)
+    for short in answer.get("short_items", ()):
+        yield "short {inventory_item_id} {wanted}>{available}".format(**short)
     if "from_incoming" in answer:
         yield f"{answer['from_incoming']} were incoming"
     if "order_revision" in answer:
@@ -78,6 +80,11 @@ def _facts_of(answer: Json) -> Iterator[str]:
 
 
 def _line_facts(line: Json) -> Iterator[str]:
+    if "in_transit" in line:
+        for state in ("in_transit", "missing", "over"):
+            if line[state]:
+                yield f"{line['inventory_item_id']} {line[state]} {state}"
+        return
     line_id = line["line_item_id"]
     if "available" in line:
         has = "endless" if line["available"] is None else f"has {line['available']}"

@@ -37,6 +37,7 @@ from worker.domain.model import (
     ParkedEvent,
     SetKey,
     Snapshot,
+    Transfer,
     WaitKind,
 )
 from worker.domain.needs import Needs, item_ids_made, needs_of
@@ -57,6 +58,7 @@ class State:
     levels: dict[int, dict[int, Level]] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     set_guards: dict[SetKey, Guard] = field(default_factory=dict)
+    transfers: dict[str, Transfer] = field(default_factory=dict)
 
 
 @dataclass
@@ -121,6 +123,9 @@ class World:
         catalogue.channel_nos = {one: self._no("channel", one) for one in needs.channel_ids_made}
         made = (one for event in batch for one in item_ids_made(event, catalogue.items_by_sku))
         catalogue.item_nos = {one: self._no("item", one) for one in made}
+        for transfer_id in needs.transfer_ids:
+            transfer = Transfer(self._no("transfer", transfer_id), transfer_id)
+            self.state.transfers.setdefault(transfer_id, transfer)
         for order_id, events in needs.orders.items():
             if order_id not in self.state.orders:
                 self.state.orders[order_id] = self._new_order(order_id, events)
@@ -158,6 +163,8 @@ class World:
             order.parked = self._parked_of(order.order_id)
         locked = {item.item_no for item in (*view.items_by_id.values(), *view.items_by_sku.values())}
         locked |= set(view.item_nos.values())
+        transfers = {one: state.transfers[one] for one in needs.transfer_ids}
+        locked |= {item_no for transfer in transfers.values() for item_no in transfer.lines}
         locked |= _items_of(view, needs.variant_ids)
         for order in orders.values():
             for line in order.lines:
@@ -172,6 +179,7 @@ class World:
             items_locked=frozenset(locked),
             set_guards=state.set_guards,
             reservations_by_level=reservations,
+            transfers=transfers,
         )
 
     def _parked_of(self, order_id: str) -> list[ParkedEvent]:
@@ -310,7 +318,8 @@ def check_contract(verdict: Verdict) -> None:
     told += [(Output.INSUFFICIENT, verdict.insufficient)] if verdict.insufficient else []
     for output, value in told:
         OUTPUTS[output.event_type].validate_json(orjson.dumps(value))
-    assert (verdict.insufficient is not None) == (verdict.outcome is Outcome.INSUFFICIENT_STOCK)
+    if "transfer_id" not in verdict.answer:
+        assert (verdict.insufficient is not None) == (verdict.outcome is Outcome.INSUFFICIENT_STOCK)
     assert (verdict.reason is not None) == (verdict.outcome is Outcome.DEAD_LETTERED)
     assert (verdict.waits_for is not None) == (verdict.outcome is Outcome.PARKED)
 

@@ -28,6 +28,7 @@ STRAY_TOPIC = EventType.ORDER_PLACED.value
 _KEY_FIELDS = (
     "order_id",
     "cart_id",
+    "transfer_id",
     "variant_id",
     "inventory_item_id",
     "sku",

@@ -124,6 +124,7 @@ class _Day:
         self._err()
         self._say_nonsense()
         self._receive()
+        self._transfer()
         self._repeat()
         return [catalogue, kits, count, *self._hours()]
 
@@ -437,6 +438,20 @@ class _Day:
         looked_at = {"bucket": "quarantined", "to_bucket": "stocked"}
         self._adjustment(700, pieces[0], CENTRAL, 3, "came back", bucket="quarantined")
         self._adjustment(720, pieces[0], CENTRAL, -2, "like new", **looked_at)
+
+    def _transfer(self) -> None:
+        """Vans between warehouses: one unloaded in two parts, one short, one over, one asked for too much."""
+        pieces = [good for good in self._goods if good.kind is Kind.PIECE][:3]
+        for number, (sent, arrived) in enumerate(((6, (4, 2)), (6, (5,)), (2, (3,)), (90_000, ())), 1):
+            van = {"transfer_id": f"van-{number}"}
+            lines = [{"sku": good.sku, "quantity": sent} for good in pieces]
+            route = {"from_location_id": CENTRAL, "to_location_id": NORTH}
+            left = 400 + 10 * number
+            self._add("transfer.shipped", WAREHOUSE, left, van | route | {"lines": lines})
+            for part, units in enumerate(arrived):
+                lines = [{"sku": good.sku, "quantity": units} for good in pieces]
+                self._add("transfer.received", WAREHOUSE, left + 60 + 5 * part, van | {"lines": lines})
+        self._add("transfer.received", WAREHOUSE, 560, {"transfer_id": "van-2", "lines": [], "closed": True})
 
     def _change_the_map(self) -> None:
         """A pop-up store opens at noon and closes in the evening; its till's channel is told of too late."""

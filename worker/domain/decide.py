@@ -28,6 +28,7 @@ from worker.domain.orders import order_placed
 from worker.domain.reservations import reservation_moved
 from worker.domain.returns import order_returned
 from worker.domain.stock import stock_adjusted, stock_received, stock_set
+from worker.domain.transfers import transfer_received, transfer_shipped
 
 Rule = Callable[[Books, Event], Verdict]
 """Judges one event on the books as the events before it left them."""
@@ -41,6 +42,8 @@ RULES: Mapping[EventType, Rule] = {
     EventType.STOCK_SET: stock_set,
     EventType.STOCK_ADJUSTED: stock_adjusted,
     EventType.STOCK_RECEIVED: stock_received,
+    EventType.TRANSFER_SHIPPED: transfer_shipped,
+    EventType.TRANSFER_RECEIVED: transfer_received,
     EventType.CART_VALIDATED: cart_validated,
     EventType.ORDER_PLACED: order_placed,
     EventType.ORDER_CANCELED: order_canceled,

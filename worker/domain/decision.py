@@ -18,6 +18,7 @@ from worker.domain.model import (
     Order,
     Return,
     SetKey,
+    Transfer,
     Variant,
     WaitsFor,
 )
@@ -102,6 +103,8 @@ class Decision:
     fulfillments_new: list[tuple[Order, Fulfillment, int]] = field(default_factory=list)
     """With the verdict_no of the event that made it; likewise returns."""
     returns_new: list[tuple[Order, Return, int]] = field(default_factory=list)
+    transfers_touched: dict[Transfer, None] = field(default_factory=dict)
+    """Transfers that were shipped, received or closed (an ordered set)."""
     items_put: list[ItemPut] = field(default_factory=list)
     variants_put: list[VariantPut] = field(default_factory=list)
     locations_put: list[Location] = field(default_factory=list)

@@ -44,6 +44,8 @@ class WaitKind(IntEnum):
     ORDER = 6
     LEVEL = 7
     """The first level of an item, anywhere."""
+    TRANSFER = 8
+    """The shipment of a transfer."""
 
 
 class WaitsFor(NamedTuple):
@@ -293,6 +295,40 @@ class Order:
         return self.canceled or line_item_id in self.canceled_line_ids
 
 
+@dataclass(slots=True)
+class TransferLine:
+    """Units of an item that were sent, and that arrived, smallest units; 0 sent: they came unannounced."""
+
+    item: Item
+    shipped: int
+    received: int = 0
+
+
+class Traveling(NamedTuple):
+    """The applied shipment of a transfer: between which locations, and the body hash of its event."""
+
+    source: Location
+    target: Location
+    body_hash: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Transfer:
+    """Goods on their way; without a shipment only named so far."""
+
+    transfer_no: int
+    transfer_id: str
+    shipment: Traveling | None = None
+    closed: bool = False
+    """Nothing more is expected of it."""
+    lines: dict[int, TransferLine] = field(default_factory=dict)
+    """By item number."""
+
+    def in_transit(self, line: TransferLine) -> int:
+        """What of a line is still on its way, smallest units."""
+        return 0 if self.closed else max(0, line.shipped - line.received)
+
+
 class SetKey(NamedTuple):
     """The entity that guards stock.set: level x bucket x source (rulings, Absolute events)."""
 
@@ -319,6 +355,7 @@ class Snapshot:
     set_guards: dict[SetKey, Guard]
     reservations_by_level: Mapping[int, Sequence["LevelReservation"]]
     """level_no -> all its reservations, for levels whose uncovered lines had to be loaded."""
+    transfers: Mapping[str, Transfer] = field(default_factory=dict)
 
 
 class LevelReservation(NamedTuple):

@@ -15,7 +15,8 @@ from schemas.catalogue import (
 )
 from schemas.event_type import EventType
 from schemas.orders import OrderCanceled, OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
-from schemas.stock import StockAdjusted, StockReceived, StockSet
+from schemas.stock import NamesItem, StockAdjusted, StockReceived, StockSet
+from schemas.transfers import TransferReceived, TransferShipped
 from worker.domain.event import Event
 from worker.domain.model import Item
 
@@ -29,6 +30,8 @@ class Needs:
 
     orders: dict[str, list[Event]] = field(default_factory=dict)
     """Orders with their events, in batch order. The items of their frozen lines are changed too."""
+    transfer_ids: set[str] = field(default_factory=set)
+    """Transfers; the items that they carry are changed too."""
     variant_ids: set[str] = field(default_factory=set)
     """Variants whose items' levels are changed, and so locked; likewise the items and skus below."""
     item_ids: set[str] = field(default_factory=set)
@@ -129,13 +132,34 @@ def _stock(needs: Needs, event: Event) -> None:
     data = event.data
     assert isinstance(data, StockSet | StockAdjusted | StockReceived)
     needs.location_ids.add(data.location_id)
-    if data.inventory_item_id is not None:
-        needs.item_ids.add(data.inventory_item_id)
-    if data.sku is not None:
-        needs.skus.add(data.sku)
-    if data.variant_id is not None:
-        needs.variant_ids.add(data.variant_id)
+    _item(needs, data)
     needs.sets_stock |= isinstance(data, StockSet)
+
+
+def _item(needs: Needs, named: NamesItem) -> None:
+    if named.inventory_item_id is not None:
+        needs.item_ids.add(named.inventory_item_id)
+    if named.sku is not None:
+        needs.skus.add(named.sku)
+    if named.variant_id is not None:
+        needs.variant_ids.add(named.variant_id)
+
+
+def _transfer_shipped(needs: Needs, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, TransferShipped)
+    needs.transfer_ids.add(data.transfer_id)
+    needs.location_ids.update((data.from_location_id, data.to_location_id))
+    for line in data.lines:
+        _item(needs, line)
+
+
+def _transfer_received(needs: Needs, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, TransferReceived)
+    needs.transfer_ids.add(data.transfer_id)
+    for line in data.lines or ():
+        _item(needs, line)
 
 
 def _variant_created(needs: Needs, event: Event) -> None:
@@ -178,6 +202,8 @@ _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.STOCK_SET: _stock,
     EventType.STOCK_ADJUSTED: _stock,
     EventType.STOCK_RECEIVED: _stock,
+    EventType.TRANSFER_SHIPPED: _transfer_shipped,
+    EventType.TRANSFER_RECEIVED: _transfer_received,
     EventType.CART_VALIDATED: _cart_validated,
     EventType.ORDER_PLACED: _order_placed,
     EventType.ORDER_CANCELED: _order_canceled,

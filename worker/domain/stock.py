@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from schemas.outcome import Outcome
 from schemas.quantity import SMALLEST_MAX, smallest, text
-from schemas.stock import StockAdjusted, StockBucket, StockReceived, StockSet
+from schemas.stock import NamesItem, StockAdjusted, StockBucket, StockReceived, StockSet
 from worker.domain.alerts import oversold
 from worker.domain.answer import level_json
 from worker.domain.books import Books
@@ -136,7 +136,7 @@ def _subject(data: StockData, bucket: StockBucket) -> Json:
 
 
 def _place(books: Books, data: StockData) -> Place | Obstacle:
-    item = _named_item(books, data)
+    item = named_item(books, data)
     if not isinstance(item, Item):
         return item
     location = books.catalogue.locations.get(data.location_id)
@@ -145,7 +145,7 @@ def _place(books: Books, data: StockData) -> Place | Obstacle:
     return Place(item, location, books.level_at(item, location))
 
 
-def _named_item(books: Books, data: StockData) -> Item | WaitsFor | Refusal:
+def named_item(books: Books, data: NamesItem) -> Item | WaitsFor | Refusal:
     """The item that is named by id, by sku, or by a variant made of it alone (DESIGN §3)."""
     catalogue = books.catalogue
     if data.inventory_item_id is not None:
@@ -168,7 +168,7 @@ def _set_obstacle(event: Event, data: StockSet, place: Place, guard: Guard) -> O
     item, level = place.item, place.level
     told = (data.quantity, data.low_stock_threshold, data.safety_stock, data.backorder_limit)
     if any(quantity is not None and smallest(quantity, item.decimal_places) is None for quantity in told):
-        return _uncountable(item)
+        return uncountable(item)
     if is_stale(event, data.version, guard):
         return Refusal(Outcome.STALE, "a newer count of this bucket was applied")
     version = 0 if level is None else level.version
@@ -179,7 +179,7 @@ def _set_obstacle(event: Event, data: StockSet, place: Place, guard: Guard) -> O
         )
     promised = level.reserved if level is not None and data.bucket is StockBucket.AVAILABLE else 0
     if _units(item, data.quantity) + promised > SMALLEST_MAX:
-        return _uncountable(item)
+        return uncountable(item)
     return None
 
 
@@ -190,14 +190,14 @@ def _adjust_obstacle(data: StockAdjusted, place: Place) -> Obstacle | None:
         )
     delta = smallest(data.delta, place.item.decimal_places)
     if delta is None:
-        return _uncountable(place.item)
+        return uncountable(place.item)
     for bucket, change in _changes(data, delta).items():
         held = 0 if place.level is None else _held(place.level, BUCKETS[bucket])
         if held + change < 0:
             there = text(held, place.item.decimal_places)
             return Refusal(Outcome.BELOW_ZERO, f"{bucket.value} is {there}, too little for this difference")
         if held + change > SMALLEST_MAX:
-            return _uncountable(place.item)
+            return uncountable(place.item)
     return None
 
 
@@ -211,19 +211,20 @@ def _receipt(data: StockReceived, place: Place) -> Receipt | Obstacle:
     arrived = smallest(data.quantity, item.decimal_places)
     stocked, incoming = (0, 0) if level is None else (level.stocked, level.incoming)
     if arrived is None or stocked + arrived > SMALLEST_MAX:
-        return _uncountable(item)
+        return uncountable(item)
     if isinstance(data.from_incoming, bool):
         return Receipt(arrived, min(arrived, incoming) if data.from_incoming else 0)
     announced = smallest(data.from_incoming, item.decimal_places)
     if announced is None:
-        return _uncountable(item)
+        return uncountable(item)
     if announced > incoming:
         there = text(incoming, item.decimal_places)
         return Refusal(Outcome.BELOW_ZERO, f"incoming is {there}, too little for this receipt")
     return Receipt(arrived, announced)
 
 
-def _uncountable(item: Item) -> Poison:
+def uncountable(item: Item) -> Poison:
+    """A quantity that the item's units cannot say, or that no bucket holds."""
     return Poison(
         f"a quantity cannot be counted in the {item.decimal_places} decimal places of"
         f" item {item.inventory_item_id}"

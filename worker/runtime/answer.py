@@ -248,12 +248,19 @@ KINDS = dict.fromkeys(Outcome, "result") | {
 """What an answer is, in the name that its id is made of: an event has one result, perhaps parked before."""
 
 
-SUBJECT_FIELDS = ("inventory_item_id", "cart_id", "variant_id", "location_id", "sales_channel_id")
+SUBJECT_FIELDS = (
+    "inventory_item_id",
+    "transfer_id",
+    "cart_id",
+    "variant_id",
+    "location_id",
+    "sales_channel_id",
+)
 """Where an answer that is not about an order names its subject."""
 
 
 def _key(verdict: Verdict) -> str:
-    """The key of an answer: the order, cart, variant or item it is about (DESIGN §5)."""
+    """The key of an answer: the order, cart, transfer, variant or item it is about (DESIGN §5)."""
     if verdict.order is not None:
         return verdict.order.order_id
     answer = verdict.answer

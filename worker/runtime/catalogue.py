@@ -56,7 +56,7 @@ class CatalogueCache:
             await self._read_variants(connection, new_variants)
         if new_items or new_skus:
             for row in await connection.fetch(ITEMS_READ, new_items, new_skus):
-                self._keep_item(_item(row))
+                self._keep_item(item_of(row))
 
     async def recipes(self, connection: "Connection", recipe_nos: Collection[int]) -> dict[int, Recipe]:
         """These recipes. They never change, but their items may have."""
@@ -101,7 +101,7 @@ class CatalogueCache:
             return
         parts: dict[int, list[Part]] = {}
         for row in await connection.fetch(RECIPES_READ, recipe_nos):
-            parts.setdefault(row["recipe_no"], []).append(Part(_item(row), row["required"]))
+            parts.setdefault(row["recipe_no"], []).append(Part(item_of(row), row["required"]))
         for recipe_no, its_parts in parts.items():
             self._recipes[recipe_no] = Recipe(recipe_no, tuple(its_parts))
 
@@ -147,7 +147,8 @@ def _names_any(recipe: Recipe | None, item_nos: set[int]) -> bool:
     return recipe is not None and any(part.item.item_no in item_nos for part in recipe.parts)
 
 
-def _item(row: "asyncpg.Record") -> Item:
+def item_of(row: "asyncpg.Record") -> Item:
+    """The item that a row names by its columns."""
     return Item(
         row["item_no"],
         row["inventory_item_id"],

@@ -16,6 +16,8 @@ TYPE_NOS: dict[EventType, int] = {
     EventType.STOCK_SET: 8,
     EventType.STOCK_ADJUSTED: 9,
     EventType.STOCK_RECEIVED: 10,
+    EventType.TRANSFER_SHIPPED: 11,
+    EventType.TRANSFER_RECEIVED: 12,
     EventType.CART_VALIDATED: 13,
     EventType.ORDER_PLACED: 15,
     EventType.ORDER_CANCELED: 17,

@@ -1,10 +1,11 @@
 """Lock what a batch changes, then read it: from the names in its events to the snapshot that rules decide on.
 
-Kinds of locks, in this order and each sorted: catalogue rows, orders, items (protocol §2.2; ADR 0004). Which
-items an order's later events need is known from its frozen lines, so functions/load_batch.sql locks them too.
+Kinds of locks, in this order and each sorted: catalogue rows, transfers, orders, items (protocol §2.2; ADR
+0004). Which items an order's later events need is known from its frozen lines, so functions/load_batch.sql
+locks them too.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -30,8 +31,12 @@ from worker.domain.model import (
     SetKey,
     Shipped,
     Snapshot,
+    Transfer,
+    TransferLine,
+    Traveling,
 )
 from worker.domain.needs import Needs, item_ids_made, needs_of
+from worker.runtime.catalogue import item_of
 from worker.runtime.codes import STRATEGIES, STRATEGY_NOS
 from worker.runtime.decode import Arrival
 from worker.runtime.parked import ParkedRow, parked_rows
@@ -60,6 +65,7 @@ ORDER_RETURNS_READ = sql.query("order_returns_read")
 ORDER_RETURN_PARTS_READ = sql.query("order_return_parts_read")
 ORDER_PARKED_READ = sql.query("order_parked_read")
 SET_GUARDS_READ = sql.query("set_guards_read")
+TRANSFERS_LOCK, TRANSFER_LINES_READ = sql.query("transfers_lock"), sql.query("transfer_lines_read")
 LEVEL_RESERVATIONS_READ = sql.query("level_reservations_read")
 
 
@@ -101,6 +107,19 @@ class OrderRows:
 
 
 @dataclass(slots=True)
+class TransferRows:
+    """The transfers that a batch names, and what those carry that were there before it."""
+
+    heads: "list[asyncpg.Record]" = field(default_factory=list)
+    lines: "list[asyncpg.Record]" = field(default_factory=list)
+
+    @property
+    def items(self) -> dict[int, Item]:
+        """The items that travel, by number."""
+        return {row["item_no"]: item_of(row) for row in self.lines}
+
+
+@dataclass(slots=True)
 class Loaded:
     """What was read under the locks of one batch. `snapshot` makes fresh working copies of it."""
 
@@ -116,6 +135,7 @@ class Loaded:
     order_nos: dict[str, int]
     orders: OrderRows
     parked_until: datetime
+    transfers: TransferRows
     set_guards: "list[asyncpg.Record]" = field(default_factory=list)
     reservations_by_level: dict[int, list[LevelReservation]] = field(default_factory=dict)
 
@@ -137,7 +157,8 @@ class Loaded:
         catalogue.variant_nos = self.made.variant_nos
         catalogue.location_nos = self.made.location_nos
         catalogue.channel_nos = self.made.channel_nos
-        levels, levels_by_no = self._levels(_items_by_no(catalogue, self.orders.recipes))
+        items = _items_by_no(catalogue, self.orders.recipes) | self.transfers.items
+        levels, levels_by_no = self._levels(items)
         return Snapshot(
             now=self.now,
             parked_deadline=self.parked_until,
@@ -147,6 +168,7 @@ class Loaded:
             items_locked=frozenset(self.row["items_locked"] or ()),
             set_guards=self._set_guards(levels_by_no),
             reservations_by_level=self.reservations_by_level,
+            transfers=self._transfers(),
         )
 
     def _levels(self, items: Mapping[int, Item]) -> tuple[dict[int, dict[int, Level]], dict[int, Level]]:
@@ -209,6 +231,20 @@ class Loaded:
             _fill({order.order_no: order for order in orders.values()}, self.orders, levels)
         return orders
 
+    def _transfers(self) -> dict[str, Transfer]:
+        transfers: dict[int, Transfer] = {}
+        for row in self.transfers.heads:
+            transfer = Transfer(row["transfer_no"], row["transfer_id"], closed=row["closed"])
+            transfers[transfer.transfer_no] = transfer
+            if row["body_hash"] is not None:
+                locations = self.cache.locations_by_no
+                source, target = locations[row["from_location_no"]], locations[row["to_location_no"]]
+                transfer.shipment = Traveling(source, target, row["body_hash"])
+        for row in self.transfers.lines:
+            line = TransferLine(item_of(row), row["shipped"], row["received"])
+            transfers[row["transfer_no"]].lines[line.item.item_no] = line
+        return {transfer.transfer_id: transfer for transfer in transfers.values()}
+
     def _set_guards(self, levels_by_no: Mapping[int, Level]) -> dict[SetKey, Guard]:
         guards = {}
         for row in self.set_guards:
@@ -245,7 +281,8 @@ class Loader:
         needs = needs_of(events)
         await self._know(connection, needs)
         made = await self._lock_catalogue(connection, needs, events)
-        item_nos = self._item_nos(needs, made)
+        transfers = await self._lock_transfers(connection, needs)
+        item_nos = self._item_nos(needs, made, transfers)
         order_ids = sorted(needs.orders)
         heads = [_head_of_new(needs.orders[order_id], redriven) for order_id in order_ids]
         row = await connection.fetchrow(
@@ -263,7 +300,9 @@ class Loader:
             message = "not every order of the batch could be locked"
             raise RerunError(message)
         if row["catalogue_version"] != self.cache.version:
-            item_nos = await self._refresh(connection, needs, made, item_nos)
+            item_nos = await self._refresh(
+                connection, needs, item_nos, lambda: self._item_nos(needs, made, transfers)
+            )
         loaded = Loaded(
             row=row,
             needs=needs,
@@ -278,6 +317,7 @@ class Loader:
             order_nos=dict(zip(order_ids, row["order_nos"] or (), strict=True)),
             orders=OrderRows(),
             parked_until=row["now"] + self.parked_deadline,
+            transfers=transfers,
         )
         await self._read_orders(connection, loaded)
         if needs.sets_stock and row["level_nos"] is not None:
@@ -302,12 +342,12 @@ class Loader:
         )
 
     async def _refresh(
-        self, connection: "Connection", needs: Needs, made: Catalogue, item_nos: ItemNos
+        self, connection: "Connection", needs: Needs, item_nos: ItemNos, look_again: Callable[[], ItemNos]
     ) -> ItemNos:
         """Follow the catalogue to its present version; the locks taken must still be enough."""
         await self.cache.refresh(connection)
         await self._know(connection, needs)
-        wanted = self._item_nos(needs, made)
+        wanted = look_again()
         if not wanted.locked <= item_nos.locked or not wanted.read <= item_nos.locked | item_nos.read:
             message = "a recipe changed to items that are not locked"
             raise RerunError(message)
@@ -333,11 +373,22 @@ class Loader:
             made.item_nos = {row["inventory_item_id"]: row["item_no"] for row in rows}
         return made
 
-    def _item_nos(self, needs: Needs, made: Catalogue) -> ItemNos:
+    async def _lock_transfers(self, connection: "Connection", needs: Needs) -> TransferRows:
+        """Lock the transfers of the batch, made where absent; then read what they carry."""
+        rows = TransferRows()
+        if needs.transfer_ids:
+            rows.heads = await connection.fetch(TRANSFERS_LOCK, sorted(needs.transfer_ids))
+            rows.lines = await connection.fetch(
+                TRANSFER_LINES_READ, [row["transfer_no"] for row in rows.heads]
+            )
+        return rows
+
+    def _item_nos(self, needs: Needs, made: Catalogue, transfers: TransferRows) -> ItemNos:
         named = self.cache.view((*needs.variant_ids, *needs.variant_ids_read), needs.item_ids, needs.skus)
         locked = {item.item_no for item in named.items_by_id.values()}
         locked.update(item.item_no for item in named.items_by_sku.values())
         locked.update(made.item_nos.values())
+        locked.update(transfers.items)
         locked.update(_recipe_items(named, needs.variant_ids))
         return ItemNos(frozenset(locked), frozenset(_recipe_items(named, needs.variant_ids_read)) - locked)
 

@@ -341,7 +341,7 @@ def _rank(type_name: str) -> int:
     match type_name.partition(".")[0]:
         case "variant" | "location" | "sales_channel":
             return CATALOGUE_RANK
-        case "stock":
+        case "stock" | "transfer":
             return STOCK_RANK
         case _:
             return OTHER_RANK

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 LEVELS_UPDATE = sql.query("levels_update")
 LEVELS_INSERT, LEVELS_CONFIGURE = sql.query("levels_insert"), sql.query("levels_configure")
 SET_GUARDS_PUT = sql.query("set_guards_put")
+TRANSFERS_UPDATE, TRANSFER_LINES_PUT = sql.query("transfers_update"), sql.query("transfer_lines_put")
 ORDERS_UPDATE = sql.query("orders_update")
 RESERVATIONS_PUT, RESERVATIONS_DELETE = sql.query("reservations_put"), sql.query("reservations_delete")
 FULFILLMENTS_INSERT = sql.query("fulfillments_insert")
@@ -89,6 +90,7 @@ async def write(connection: "Connection", judged: Judged, interned: "Interned") 
     await _make_levels(connection, decision, judged.snapshot.levels)
     await _write_levels(connection, judged)
     await _write_orders(connection, judged, recipe_nos)
+    await _write_transfers(connection, judged.decision)
     await _write_inbox(connection, judged, interned)
     await _settle(connection, judged, interned)
     await _park(connection, judged, interned)
@@ -448,6 +450,22 @@ async def _write_returns(connection: "Connection", judged: Judged) -> None:
     await connection.execute(RETURNS_INSERT, *_columns(heads, 5))
     await connection.execute(RETURN_LINES_INSERT, *_columns(lines, 6))
     await connection.execute(RETURN_PARTS_INSERT, *_columns(parts, 7))
+
+
+async def _write_transfers(connection: "Connection", decision: Decision) -> None:
+    """What transfers have come to, with all that they carry."""
+    if not decision.transfers_touched:
+        return
+    heads: list[Row] = []
+    lines: list[Row] = []
+    for transfer in decision.transfers_touched:
+        number, shipment = transfer.transfer_no, transfer.shipment
+        assert shipment is not None, "a transfer is touched by its shipment first"
+        source, target = shipment.source.location_no, shipment.target.location_no
+        heads.append((number, shipment.body_hash, source, target, transfer.closed))
+        lines += [(number, no, line.shipped, line.received) for no, line in transfer.lines.items()]
+    await connection.execute(TRANSFERS_UPDATE, *_columns(heads, 5))
+    await connection.execute(TRANSFER_LINES_PUT, *_columns(lines, 4))
 
 
 # ── Inbox rows that existed before, and parked events ─────────────────────────────────────────────────
