@@ -14,6 +14,7 @@ from schemas.catalogue import (
 )
 from schemas.contract import Contract
 from schemas.event_type import EventType
+from schemas.internal import AuditRepaired
 from schemas.orders import OrderCanceled, OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
 from schemas.stock import StockAdjusted, StockReceived, StockSet
 from schemas.transfers import TransferReceived, TransferShipped
@@ -37,6 +38,7 @@ EventData = (
     | OrderFulfilled
     | OrderReturned
     | ReservationMoved
+    | AuditRepaired
 )
 """Data of an event that kept its contract."""
 

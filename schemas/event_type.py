@@ -22,3 +22,9 @@ class EventType(StrEnum):
     ORDER_FULFILLED = "order.fulfilled"
     ORDER_RETURNED = "order.returned"
     RESERVATION_MOVED = "reservation.moved"
+    AUDIT_REPAIRED = "audit.repaired"
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether only the worker itself tells it: read from Kafka it is an unknown type."""
+        return self is EventType.AUDIT_REPAIRED

@@ -275,6 +275,31 @@ class ReservationMovedResult(OrderAnswer):
     levels: Array[LevelState] = ()
 
 
+class Correction(Contract):
+    """A bucket that was off: what the level and its ledger said, and what both say now."""
+
+    bucket: str
+    level: SpelledQuantity
+    ledger: SpelledQuantity
+    corrected: SpelledQuantity
+
+
+class AuditRepairedResult(Answer):
+    """Tells that an audit put a level or an order right."""
+
+    type: Literal["audit.repaired"]
+    inventory_item_id: Id | None = None
+    location_id: Id | None = None
+    order_id: Id | None = None
+    order_revision: int | None = None
+    levels: Array[LevelState] = ()
+    corrections: Array[Correction] = ()
+    versions_lost: Array[int] = ()
+    """Versions of the level whose movement is lost."""
+    released: Array[ReleasedLine] = ()
+    """What lines of the order held without a claim to it."""
+
+
 class DeadLetterResult(Answer):
     """Tells of an event that became a dead letter; not final: replayed, it is judged afresh."""
 
@@ -295,7 +320,8 @@ EventResult = Annotated[
     | OrderCanceledResult
     | OrderFulfilledResult
     | OrderReturnedResult
-    | ReservationMovedResult,
+    | ReservationMovedResult
+    | AuditRepairedResult,
     Field(discriminator="type"),
 ]
 """A result that says how an event was judged, or that it is parked."""

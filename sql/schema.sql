@@ -133,6 +133,13 @@ create table inventory_item (
     constraint inventory_item_pkey PRIMARY KEY (item_no)
 );
 
+create table ledger_gap (
+    level_no integer not null,
+    version bigint not null,
+    event_seq bigint not null,
+    constraint ledger_gap_pkey PRIMARY KEY (level_no, version)
+);
+
 create table level (
     level_no integer not null generated always as identity,
     item_no integer not null,
@@ -430,6 +437,14 @@ create view v_event as
      JOIN topic tp ON ((tp.topic_no = e.topic_no)))
      LEFT JOIN orders o ON ((o.order_no = e.order_no)));
 
+create view v_held as
+ SELECT r.level_no,
+    r.order_no,
+    r.line_no,
+    r.quantity
+   FROM (reservation r
+     JOIN order_line l ON (((l.order_no = r.order_no) AND (l.line_no = r.line_no))));
+
 create view v_level as
  SELECT i.inventory_item_id,
     i.sku,
@@ -499,6 +514,32 @@ create view v_reservation as
      JOIN level v ON ((v.level_no = r.level_no)))
      JOIN inventory_item i ON ((i.item_no = v.item_no)))
      JOIN location l ON ((l.location_no = v.location_no)));
+
+create view v_reserved_by_line as
+ SELECT level_no,
+    order_no,
+    line_no,
+    sum(moved) AS ledger,
+    sum(held) AS held,
+    max(event_seq) AS event_seq
+   FROM ( SELECT m.level_no,
+            m.order_no,
+            m.line_no,
+            m.delta AS moved,
+            0 AS held,
+            m.event_seq
+           FROM movement m
+          WHERE ((m.bucket = 2) AND (m.order_no IS NOT NULL) AND (m.line_no IS NOT NULL))
+        UNION ALL
+         SELECT h.level_no,
+            h.order_no,
+            h.line_no,
+            0 AS moved,
+            h.quantity AS held,
+            NULL::bigint AS event_seq
+           FROM v_held h
+          WHERE (h.order_no IS NOT NULL)) u
+  GROUP BY level_no, order_no, line_no;
 
 create view v_transfer as
  SELECT t.transfer_id,
@@ -655,6 +696,10 @@ grant select on inventory_item to inventory_worker;
 
 grant update on inventory_item to inventory_worker;
 
+grant insert on ledger_gap to inventory_worker;
+
+grant select on ledger_gap to inventory_worker;
+
 grant insert on level to inventory_worker;
 
 grant select on level to inventory_worker;
@@ -755,6 +800,8 @@ grant update on transfer_line to inventory_worker;
 
 grant select on v_event to inventory_worker;
 
+grant select on v_held to inventory_worker;
+
 grant select on v_level to inventory_worker;
 
 grant select on v_movement to inventory_worker;
@@ -762,6 +809,8 @@ grant select on v_movement to inventory_worker;
 grant select on v_parked to inventory_worker;
 
 grant select on v_reservation to inventory_worker;
+
+grant select on v_reserved_by_line to inventory_worker;
 
 grant select on v_transfer to inventory_worker;
 

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from worker.inspect.audit import FindingKind, audit
+from worker.runtime.records import pack
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -39,7 +40,8 @@ insert into order_return_line (order_no, return_no, place, line_no, quantity_mic
 insert into order_return_part (order_no, return_no, part_no, line_no, level_no, quantity, disposition)
     values (1, 1, 0, 1, 1, 25, 'damaged'), (1, 1, 1, 1, 1, 25, 'discarded');
 insert into batch (batch_id, worker, at, published_at, claimed_until, frames)
-    values (1, 'w', now(), now(), now(), 'x'), (2, 'w', now(), null, now() + '1 hour', 'x');
+    values (1, 'w', now(), now(), now(), decode('NOTHING TOLD', 'hex')),
+    (2, 'w', now(), null, now() + '1 hour', decode('NOTHING TOLD', 'hex'));
 insert into event (event_id, source_no, seq, body_hash, type, outcome, answer, order_no, topic_no, partition,
     record_offset, at)
 select 'e' || n, 1, 8192 + n, substr(sha256('x'), 1, 16), 15, case when n = 4 then 100 else 1 end,
@@ -48,7 +50,7 @@ from generate_series(0, 4) as n;
 insert into parked (event_id, source_no, waits_kind, waits_key, until, parked_at, topic_no, partition,
     record_offset, timestamp_ms, headers)
     values ('e4', 1, 6, 'o2', now(), now(), 1, 0, 4, 0, 'x');
-"""
+""".replace("NOTHING TOLD", pack([]).hex())
 
 CORRUPTIONS = [
     (

@@ -68,22 +68,42 @@ def status(
 
 
 def audit(
-    *, database_url: DatabaseOption = None, state_dir: StateDirOption = None, as_json: JsonOption = False
+    *,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put right what can be, by movements in the ledger.")
+    ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare the names in all answers ever given, not in the newest.")
+    ] = False,
+    database_url: DatabaseOption = None,
+    state_dir: StateDirOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Look in the database for whatever contradicts itself; exit code 1 when there is anything.
+    """Look in the database for whatever contradicts itself; exit code 1 when there is anything (left).
 
-    Reads only, as of one moment, and blocks nobody. With --state-dir the database need not run. For example:
+    Looks as of one moment, blocks nobody, and says which order or event explains what it finds. --repair puts
+    levels and orders right while the workers work; what it did is in the ledger as `audit.repaired`. With
+    --state-dir the database need not run. For example:
 
         inventory-worker audit --state-dir .state/demo
     """
     from worker.cli import tables, terminal
-    from worker.inspect.audit import audit_of
+    from worker.inspect.audit import BATCHES_MAX, audit_of
+    from worker.inspect.repair import repair as put_right
 
-    found = _looked(audit_of, database_url, state_dir)
-    if as_json:
-        typer.echo(json.dumps(found.as_json()))
+    batches_max = None if deep else BATCHES_MAX
+    if repair:
+        done = _looked(
+            lambda url: put_right(settings_from(NOT_NEEDED_KAFKA, url), batches_max), database_url, state_dir
+        )
+        document, shown, found = done.as_json(), tables.repaired(done), done.after
     else:
-        terminal.show(tables.audit(found))
+        found = _looked(lambda url: audit_of(url, batches_max), database_url, state_dir)
+        document, shown = found.as_json(), tables.audit(found)
+    if as_json:
+        typer.echo(json.dumps(document))
+    else:
+        terminal.show(shown)
     raise typer.Exit(0 if found.is_clean else 1)
 
 

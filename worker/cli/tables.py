@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from worker.dev.simulate import Simulated
     from worker.inspect.audit import Audit
+    from worker.inspect.repair import Repaired
     from worker.inspect.rows import Json
     from worker.inspect.status import Status
     from worker.inspect.why import Why
@@ -106,8 +107,36 @@ def audit(found: "Audit") -> RenderableType:
     if found.is_clean:
         return Text.assemble(("Audit clean", "bold green"), f": {looked}")
     verdict = Text.assemble((f"Audit: {found.drift:,} contradictions", "bold red"), f" in {looked}")
-    rows = ((finding.kind, _pairs(finding.figures)) for finding in found.findings)
-    return Group(verdict, table("Findings", ("kind", "where"), rows))
+    rows = (
+        (finding.kind, _pairs(finding.figures), "\n".join(map(_explanation, finding.explained_by)))
+        for finding in found.findings
+    )
+    return Group(verdict, table("Findings", ("kind", "where", "look at"), rows))
+
+
+def repaired(found: "Repaired") -> RenderableType:
+    """What an audit found, what was put right, and what it finds then."""
+    if found.before.is_clean:
+        return audit(found.before)
+    rows = (
+        (
+            one.get("order_id") or one["inventory_item_id"],
+            one.get("location_id"),
+            "\n".join(_pairs(part) for part in (*one.get("corrections", ()), *one.get("released", ()))),
+            one["cause_id"],
+        )
+        for one in found.repairs
+    )
+    return Group(
+        audit(found.before),
+        table("Put right", ("item or order", "location", "what", "event audit.repaired"), rows),
+        audit(found.after),
+    )
+
+
+def _explanation(one: "Mapping[str, Json]") -> str:
+    named = {name: value for name, value in one.items() if name != "reason" and value is not None}
+    return f"{one['reason']}: {_pairs(named)}"
 
 
 def why(found: "Why") -> RenderableType:

@@ -16,6 +16,7 @@ from worker.domain.model import (
     Bucket,
     Channel,
     Item,
+    LedgerLine,
     Level,
     Line,
     Location,
@@ -168,6 +169,27 @@ class Books:
                 raise AssertionError(message)
             case _:
                 assert_never(bucket)
+
+    def correct(
+        self, level: Level, bucket: Bucket, told: int, target: int, lines: Iterable[LedgerLine] = ()
+    ) -> None:
+        """A bucket becomes `target`, and so does what its ledger comes to, now `told`: for repairs only.
+
+        First each line's part of the difference. Where only the level was off, the ledger tells that too:
+        what was found, and that it was taken back; no level changes without a version.
+        """
+        name, line_moved = bucket.name.lower(), False
+        for line in lines:
+            self.decision.movement_orders[len(self._movements)] = line.order_no
+            self._post(level, bucket, line.held - line.ledger, line.line_no)
+            told, line_moved = told + line.held - line.ledger, True
+        found = getattr(level, name)
+        if told == target != found and not line_moved:
+            self._post(level, bucket, found - told, None)
+            told = found
+        if told != target:
+            self._post(level, bucket, target - told, None)
+        setattr(level, name, target)
 
     def _unhold(self, line: Line, level: Level, units: int) -> None:
         reservation = next(one for one in line.reservations if one.level is level)

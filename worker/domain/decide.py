@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from schemas.event_type import EventType
 from worker.domain.alerts import crossings
+from worker.domain.audit import audit_repaired
 from worker.domain.books import Books
 from worker.domain.cancellations import order_canceled
 from worker.domain.carts import cart_validated
@@ -50,6 +51,7 @@ RULES: Mapping[EventType, Rule] = {
     EventType.ORDER_FULFILLED: order_fulfilled,
     EventType.ORDER_RETURNED: order_returned,
     EventType.RESERVATION_MOVED: reservation_moved,
+    EventType.AUDIT_REPAIRED: audit_repaired,
 }
 
 RELEASING_VERDICTS_MAX = 4096

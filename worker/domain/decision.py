@@ -110,6 +110,10 @@ class Decision:
     locations_put: list[Location] = field(default_factory=list)
     channels_put: list[Channel] = field(default_factory=list)
     set_guards_put: dict[SetKey, Guard] = field(default_factory=dict)
+    levels_repaired: dict[Level, tuple[int, ...]] = field(default_factory=dict)
+    """Levels put right, with those of their versions whose movement is lost."""
+    movement_orders: dict[int, int] = field(default_factory=dict)
+    """Place in `movements` -> order number, where it is not that of the verdict's order."""
     provided: dict[WaitsFor, None] = field(default_factory=dict)
     """What parked events of other subjects may now be waiting for no longer: looked up after the commit."""
 

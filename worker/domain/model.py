@@ -356,6 +356,32 @@ class Snapshot:
     reservations_by_level: Mapping[int, Sequence["LevelReservation"]]
     """level_no -> all its reservations, for levels whose uncovered lines had to be loaded."""
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
+    ledgers: Mapping[int, "Ledger"] = field(default_factory=dict)
+    """level_no -> what its ledger comes to, for levels to be repaired."""
+
+
+class LedgerLine(NamedTuple):
+    """An order line that reserves something else of a level than the ledger says, smallest units."""
+
+    order_no: int
+    line_no: int
+    ledger: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the movements and reservations of a level come to, smallest units: read for repairs only."""
+
+    sums: Mapping[Bucket, int]
+    held: int
+    """What order lines hold of the level."""
+    version_last: int
+    versions_lost: tuple[int, ...]
+    """Versions up to the newest that have no movement."""
+    lines: tuple[LedgerLine, ...]
+    orphans: int
+    """Reservations of the level that belong to no order line."""
 
 
 class LevelReservation(NamedTuple):

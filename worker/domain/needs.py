@@ -14,6 +14,7 @@ from schemas.catalogue import (
     VariantCreated,
 )
 from schemas.event_type import EventType
+from schemas.internal import AuditRepaired
 from schemas.orders import OrderCanceled, OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
 from schemas.stock import NamesItem, StockAdjusted, StockReceived, StockSet
 from schemas.transfers import TransferReceived, TransferShipped
@@ -44,6 +45,8 @@ class Needs:
     """Variants that a catalogue event makes or changes; likewise locations and channels."""
     location_ids_made: set[str] = field(default_factory=set)
     channel_ids_made: set[str] = field(default_factory=set)
+    levels_audited: set[tuple[str, str]] = field(default_factory=set)
+    """Item and location of levels whose whole ledger is read."""
     sets_stock: bool = False
     """Whether the guards of stock.set are read."""
 
@@ -193,6 +196,18 @@ def _sales_channel_updated(needs: Needs, event: Event) -> None:
     needs.channel_ids.add(data.sales_channel_id)
 
 
+def _audit_repaired(needs: Needs, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, AuditRepaired)
+    if data.order_id is not None:
+        needs.orders.setdefault(data.order_id, []).append(event)
+        return
+    assert data.inventory_item_id is not None
+    assert data.location_id is not None
+    needs.item_ids.add(data.inventory_item_id)
+    needs.levels_audited.add((data.inventory_item_id, data.location_id))
+
+
 _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.VARIANT_CREATED: _variant_created,
     EventType.LOCATION_CREATED: _location,
@@ -210,4 +225,5 @@ _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.ORDER_FULFILLED: _order_shipping,
     EventType.ORDER_RETURNED: _order_shipping,
     EventType.RESERVATION_MOVED: _reservation_moved,
+    EventType.AUDIT_REPAIRED: _audit_repaired,
 }

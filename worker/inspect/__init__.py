@@ -1,1 +1,1 @@
-"""Read-only views of a running system: status and audit."""
+"""Views of a running system: status, audit, why; and the audit's repairs."""

@@ -6,14 +6,16 @@ returned for them, parked events and answers against the inbox, references that 
 (invariants I1–I4 of the scenarios; DESIGN §4, §7).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import asyncpg
 
 import sql
+from worker.inspect import explain
+from worker.inspect.archive import mistaken_names
 from worker.inspect.rows import Json, wire_row
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 FINDINGS_MAX = 100
 """Of each kind, how many are told one by one; all are counted."""
+EXPLAINED_MAX = 50
+"""How many findings are explained: each explanation reads a ledger."""
+BATCHES_MAX = 50
+"""How many of the newest batches the names in the archive are compared for, unless told otherwise."""
 
 
 class FindingKind(StrEnum):
@@ -46,6 +52,8 @@ class FindingKind(StrEnum):
     """A row names another that is not there."""
     PUBLICATION = "publication"
     """A batch's answers were not published, and its worker's claim to do so ran out."""
+    INTERNED = "interned"
+    """An event or a level was told by another name than its number now stands for (no query: the archive)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,8 @@ class Finding:
 
     kind: FindingKind
     figures: Mapping[str, Json]
+    explained_by: Sequence[Mapping[str, Json]] = ()
+    """The orders and events to look at, each with the reason; none where nothing tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,14 @@ class Audit:
         """The audit as `simulate --json` and `audit --json` print it."""
         return {
             "drift": self.drift,
-            "findings": [{"kind": finding.kind.value, **finding.figures} for finding in self.findings],
+            "findings": [
+                {
+                    "kind": finding.kind.value,
+                    **finding.figures,
+                    "explained_by": list(finding.explained_by),
+                }
+                for finding in self.findings
+            ],
             "checked": {
                 "levels": self.levels,
                 "movements": self.movements,
@@ -92,9 +109,10 @@ class Audit:
         }
 
 
-async def audit(connection: "Connection") -> Audit:
+async def audit(connection: "Connection", batches_max: int | None = BATCHES_MAX) -> Audit:
     """Look at the whole database as of one moment; reads only, and blocks nobody.
 
+    The names in the archive are compared for so many of the newest batches (None: for all).
     Raises what asyncpg raises.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -103,18 +121,57 @@ async def audit(connection: "Connection") -> Audit:
         drift = 0
         findings: list[Finding] = []
         for kind in FindingKind:
+            if kind is FindingKind.INTERNED:
+                continue
             rows = await connection.fetch(sql.query(f"audit_{kind}"), FINDINGS_MAX)
             if rows:
                 drift += rows[0]["total"]
                 findings += [Finding(kind, _figures(row)) for row in rows]
+        mistaken = [one async for one in mistaken_names(connection, batches_max)]
+        drift += len(mistaken)
+        findings += [Finding(FindingKind.INTERNED, one) for one in mistaken[:FINDINGS_MAX]]
+        findings = await _explained(connection, findings)
     return Audit(drift=drift, findings=tuple(findings), **counted)
 
 
-async def audit_of(database_url: str) -> Audit:
+async def _explained(connection: "Connection", findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, the first few of them with the orders and events that explain them."""
+    return [
+        replace(finding, explained_by=await _explanation(connection, finding))
+        if at < EXPLAINED_MAX
+        else finding
+        for at, finding in enumerate(findings)
+    ]
+
+
+async def _explanation(connection: "Connection", finding: Finding) -> Sequence[Mapping[str, Json]]:
+    figures = finding.figures
+    match finding.kind:
+        case FindingKind.LEVEL_LEDGER | FindingKind.LEVEL_RESERVED | FindingKind.LEVEL_VERSION:
+            place = figures["inventory_item_id"], figures["location_id"]
+            lines: list[dict[str, Json]] = []
+            if figures.get("bucket", "reserved") == "reserved":
+                lines = await explain.order_lines_off(connection, *place)
+            return lines or await explain.first_departure(connection, *place)
+        case FindingKind.LINE_EXCEEDED | FindingKind.LINE_UNITS | FindingKind.LINE_RETURNED:
+            return await explain.shipments(connection, figures["order_id"], figures["line_item_id"])
+        case (
+            FindingKind.PARKED
+            | FindingKind.ANSWER
+            | FindingKind.REFERENCE
+            | FindingKind.PUBLICATION
+            | FindingKind.INTERNED
+        ):
+            return ()
+        case _:
+            assert_never(finding.kind)
+
+
+async def audit_of(database_url: str, batches_max: int | None = BATCHES_MAX) -> Audit:
     """The same of the database at a URL. Raises what asyncpg raises."""
     connection = await asyncpg.connect(database_url)
     try:
-        return await audit(connection)
+        return await audit(connection, batches_max)
     finally:
         await connection.close()
 

@@ -134,9 +134,7 @@ class Worker:
     def _built(self, pool: "Pool", publisher: Publisher) -> "_Parts":
         settings = self.settings
         topics = settings.topic_types or TYPES_BY_TOPIC
-        writer = AnswerWriter(
-            settings.cloudevents_source, settings.consumer_group, version("inventory-worker")
-        )
+        writer = answer_writer(settings)
         watchdog = Watchdog(WatchdogSettings(stuck_s_max=settings.stuck_after_s), time.monotonic)
         relay_beat, batch_beat = (
             watchdog.loop(name, settings.stuck_after_s) for name in ("relay", "batches")
@@ -160,7 +158,12 @@ class Worker:
                 sweep_interval_s=settings.sweep_interval_ms / 1000,
             ),
             pool,
-            self._processor(writer, topics),
+            processor(
+                settings,
+                self.name,
+                writer,
+                publish_lease=timedelta(seconds=settings.publish_lease_s),
+            ),
             relay,
             topics,
             lambda offsets: self._commit(intake, offsets),
@@ -169,20 +172,6 @@ class Worker:
         )
         intake = self._intake(pool, pipeline, topics)
         return _Parts(relay, pipeline, intake, watchdog)
-
-    def _processor(self, writer: AnswerWriter, topics: Mapping[str, str]) -> Processor:
-        settings = self.settings
-        interned = Interned()
-        return Processor(
-            ProcessorSettings(
-                worker=self.name,
-                consumer_group=settings.consumer_group,
-                publish_lease=timedelta(seconds=settings.publish_lease_s),
-            ),
-            Loader(CatalogueCache(), interned, topics, timedelta(seconds=settings.parked_deadline_s)),
-            interned,
-            writer,
-        )
 
     def _intake(self, pool: "Pool", pipeline: Pipeline, topics: Mapping[str, str]) -> Intake:
         settings = self.settings
@@ -248,6 +237,34 @@ class Worker:
 
     async def _reach_kafka(self, publisher: Publisher) -> None:
         await until_deadline(publisher.start, self.settings.start_deadline_s, random.random)
+
+
+def answer_writer(settings: Settings) -> AnswerWriter:
+    """What makes this installation's records."""
+    return AnswerWriter(settings.cloudevents_source, settings.consumer_group, version("inventory-worker"))
+
+
+def processor(settings: Settings, name: str, writer: AnswerWriter, *, publish_lease: timedelta) -> Processor:
+    """What carries a worker's batches, or a tool's own events, through their transactions.
+
+    `name` is whose they are, `publish_lease` how long only that one publishes their answers.
+    """
+    interned = Interned()
+    return Processor(
+        ProcessorSettings(
+            worker=name,
+            consumer_group=settings.consumer_group,
+            publish_lease=publish_lease,
+        ),
+        Loader(
+            CatalogueCache(),
+            interned,
+            settings.topic_types or TYPES_BY_TOPIC,
+            timedelta(seconds=settings.parked_deadline_s),
+        ),
+        interned,
+        writer,
+    )
 
 
 async def _close(pool: "Pool", deadline_s: float) -> None:

@@ -24,6 +24,7 @@ TYPE_NOS: dict[EventType, int] = {
     EventType.ORDER_FULFILLED: 18,
     EventType.ORDER_RETURNED: 20,
     EventType.RESERVATION_MOVED: 21,
+    EventType.AUDIT_REPAIRED: 35,
 }
 
 OUTCOME_NOS: dict[Outcome, int] = {

@@ -14,10 +14,13 @@ import sql
 from schemas.orders import Disposition, OrderPlaced, Strategy
 from worker.domain.event import Event
 from worker.domain.model import (
+    Bucket,
     Catalogue,
     Fulfillment,
     Guard,
     Item,
+    Ledger,
+    LedgerLine,
     Level,
     LevelReservation,
     Line,
@@ -66,6 +69,7 @@ ORDER_RETURN_PARTS_READ = sql.query("order_return_parts_read")
 ORDER_PARKED_READ = sql.query("order_parked_read")
 SET_GUARDS_READ = sql.query("set_guards_read")
 TRANSFERS_LOCK, TRANSFER_LINES_READ = sql.query("transfers_lock"), sql.query("transfer_lines_read")
+LEDGERS_READ, LEDGER_LINES_READ = sql.query("ledgers_read"), sql.query("ledger_lines_read")
 LEVEL_RESERVATIONS_READ = sql.query("level_reservations_read")
 
 
@@ -138,6 +142,7 @@ class Loaded:
     transfers: TransferRows
     set_guards: "list[asyncpg.Record]" = field(default_factory=list)
     reservations_by_level: dict[int, list[LevelReservation]] = field(default_factory=dict)
+    ledgers: dict[int, Ledger] = field(default_factory=dict)
 
     @property
     def batch_id(self) -> int:
@@ -169,6 +174,7 @@ class Loaded:
             set_guards=self._set_guards(levels_by_no),
             reservations_by_level=self.reservations_by_level,
             transfers=self._transfers(),
+            ledgers=self.ledgers,
         )
 
     def _levels(self, items: Mapping[int, Item]) -> tuple[dict[int, dict[int, Level]], dict[int, Level]]:
@@ -322,7 +328,40 @@ class Loader:
         await self._read_orders(connection, loaded)
         if needs.sets_stock and row["level_nos"] is not None:
             loaded.set_guards = await connection.fetch(SET_GUARDS_READ, row["level_nos"])
+        if needs.levels_audited:
+            loaded.ledgers = await self._ledgers(connection, loaded)
         return loaded
+
+    async def _ledgers(self, connection: "Connection", loaded: Loaded) -> dict[int, Ledger]:
+        """What the ledgers of the levels to be repaired come to."""
+        items = self.cache.view((), loaded.needs.item_ids, ()).items_by_id
+        places = {
+            (items[item_id].item_no, self.cache.locations[location_id].location_no)
+            for item_id, location_id in loaded.needs.levels_audited
+            if item_id in items and location_id in self.cache.locations
+        }
+        row = loaded.row
+        level_nos = [
+            level_no
+            for level_no, *place in zip(
+                row["level_nos"] or (), row["level_items"] or (), row["level_locations"] or (), strict=True
+            )
+            if tuple(place) in places
+        ]
+        lines: dict[int, list[LedgerLine]] = {}
+        for level_no, *line in await connection.fetch(LEDGER_LINES_READ, level_nos):
+            lines.setdefault(level_no, []).append(LedgerLine(*line))
+        return {
+            one["level_no"]: Ledger(
+                {bucket: one[bucket.name.lower()] for bucket in Bucket if bucket is not Bucket.DISCARDED},
+                one["held"],
+                one["version_last"],
+                tuple(one["versions_lost"]),
+                tuple(lines.get(one["level_no"], ())),
+                one["orphans"],
+            )
+            for one in await connection.fetch(LEDGERS_READ, level_nos)
+        }
 
     async def load_reservations(
         self, connection: "Connection", loaded: Loaded, levels: Collection[Level]

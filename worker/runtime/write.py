@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 LEVELS_UPDATE = sql.query("levels_update")
 LEVELS_INSERT, LEVELS_CONFIGURE = sql.query("levels_insert"), sql.query("levels_configure")
+LEDGER_GAPS_INSERT = sql.query("ledger_gaps_insert")
+RESERVATIONS_ORPHANED_DELETE = sql.query("reservations_orphaned_delete")
 SET_GUARDS_PUT = sql.query("set_guards_put")
 TRANSFERS_UPDATE, TRANSFER_LINES_PUT = sql.query("transfers_update"), sql.query("transfer_lines_put")
 ORDERS_UPDATE = sql.query("orders_update")
@@ -89,6 +91,8 @@ async def write(connection: "Connection", judged: Judged, interned: "Interned") 
     recipe_nos = await _write_catalogue(connection, decision)
     await _make_levels(connection, decision, judged.snapshot.levels)
     await _write_levels(connection, judged)
+    if decision.levels_repaired:
+        await _write_repairs(connection, judged)
     await _write_orders(connection, judged, recipe_nos)
     await _write_transfers(connection, judged.decision)
     await _write_inbox(connection, judged, interned)
@@ -133,7 +137,18 @@ async def _write_levels(connection: "Connection", judged: Judged) -> None:
         (level.level_no, version, first_place + verdict_no, bucket, delta, order_nos[verdict_no], line_no)
         for level, version, bucket, delta, verdict_no, line_no in decision.movements
     ]
+    for at, order_no in decision.movement_orders.items():
+        movements[at] = (*movements[at][:5], order_no, movements[at][6])
     await connection.copy_records_to_table("movement", records=movements, columns=MOVEMENT_COLUMNS)
+
+
+async def _write_repairs(connection: "Connection", judged: Judged) -> None:
+    """What a repair leaves beside movements: versions noted as lost, reservations of no line removed."""
+    first_place = judged.loaded.batch_id * PLACES_PER_BATCH
+    repaired = judged.decision.levels_repaired
+    lost = [(level.level_no, one, first_place) for level, versions in repaired.items() for one in versions]
+    await connection.execute(LEDGER_GAPS_INSERT, *_columns(lost, 3))
+    await connection.execute(RESERVATIONS_ORPHANED_DELETE, [level.level_no for level in repaired])
 
 
 # ── Inbox ─────────────────────────────────────────────────────────────────────────────────────────────

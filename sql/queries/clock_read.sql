@@ -1,0 +1,2 @@
+-- The database's clock. Parameters: none. Locks: none.
+select clock_timestamp() as now
