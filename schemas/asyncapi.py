@@ -120,6 +120,8 @@ def _purpose(output: Output) -> str:
             return "Carts and orders that want more than is available"
         case Output.LEVELS:
             return "Inventory levels as they stand; the newest record of a key is the present state"
+        case Output.AVAILABILITY:
+            return "What each sales channel can sell of each variant; the newest record of a key counts"
         case Output.ALERTS:
             return "Stock that crossed a threshold or was promised twice"
         case Output.DEAD_LETTERS:

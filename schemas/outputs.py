@@ -1,4 +1,4 @@
-"""Contracts of everything the worker says: results, insufficient stock, levels as they stand, stock alerts.
+"""Contracts of everything the worker says: results, insufficient stock, states as they stand, stock alerts.
 
 A result answers one event (DESIGN §5); its shape follows from the `type` of that event, or from the outcome
 where the event became a dead letter. Readers ignore fields they do not know.
@@ -348,6 +348,22 @@ class LevelChanged(LevelState):
     sku: Id | None
 
 
+class AvailabilityChanged(Contract):
+    """Data of `inventory.availability-changed`: what a sales channel has of a variant, in its units.
+
+    The highest `availability_version` of a variant and channel is the newest.
+    """
+
+    variant_id: Id
+    sales_channel_id: Id
+    available: SpelledQuantity | None
+    """From stock, less what is reserved or kept back. None: not managed, and so without end."""
+    sellable: SpelledQuantity | None
+    """What an order placed alone now gets, with what may wait for stock. None: without end."""
+    availability_version: int = Field(ge=1)
+    """Rises with each change."""
+
+
 class Alert(Contract):
     """What every stock alert says: which stock, what is available of it, and because of which event."""
 
@@ -393,6 +409,7 @@ OUTPUTS: Final[Mapping[str, TypeAdapter[Any]]] = MappingProxyType(
         Output.RESULTS.event_type: TypeAdapter(Result),
         Output.INSUFFICIENT.event_type: TypeAdapter(InsufficientStock),
         Output.LEVELS.event_type: TypeAdapter(LevelChanged),
+        Output.AVAILABILITY.event_type: TypeAdapter(AvailabilityChanged),
         Output.ALERTS.event_type: TypeAdapter(StockAlert),
     }
 )

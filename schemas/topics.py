@@ -100,6 +100,12 @@ class Output(Enum):
         "inventory_item_id|location_id",
         TopicSettings(compacted=True),
     )
+    AVAILABILITY = (
+        "inventory.availability-changed",
+        "inventory.availability-changed",
+        "variant_id|sales_channel_id",
+        TopicSettings(compacted=True),
+    )
     ALERTS = (
         "inventory.stock-alerts",
         "inventory.stock-alert",

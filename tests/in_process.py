@@ -217,7 +217,7 @@ class InProcessWorker:
             pool,
             publisher or self.published,
             writer,
-            _backoff,
+            backoff,
             lambda: datetime.now(UTC),
         )
         self.pipeline = Pipeline(
@@ -228,7 +228,7 @@ class InProcessWorker:
             TYPES_BY_TOPIC,
             self._commit_offsets,
             lambda _batch: True,
-            _backoff,
+            backoff,
         )
 
     async def deliver(self, *records: RawRecord) -> list[OutRecord]:
@@ -324,5 +324,6 @@ def outcomes(records: Sequence[OutRecord]) -> list[tuple[str, str]]:
     return [(answer["cause_id"], answer["outcome"]) for answer in answers(records)]
 
 
-def _backoff() -> Backoff:
+def backoff() -> Backoff:
+    """Tries again at once, or nearly."""
     return Backoff(lambda: 0.0, lambda: None, delay_s_min=0.001, delay_s_max=0.02)

@@ -179,17 +179,21 @@ class Installation:
         await (await self._client.send_batch(builder, topic, partition=0))
         self.ends[TopicPartition(topic, 0)] += len(records)
 
-    async def until_judged(self, count: int) -> None:
-        """Returns when so many events have a row in the inbox."""
+    async def until(self, condition: str, *arguments: object) -> None:
+        """Returns when a statement gives true."""
         db = await asyncpg.connect(self.database_url)
         try:
             async with asyncio.timeout(DEADLINE_S):
                 while True:
-                    if await db.fetchval("select count(*) from event") >= count:
+                    if await db.fetchval(condition, *arguments):
                         return
                     await asyncio.sleep(LOOK_AGAIN_S)
         finally:
             await db.close()
+
+    async def until_judged(self, count: int) -> None:
+        """Returns when so many events have a row in the inbox."""
+        await self.until("select count(*) >= $1 from event", count)
 
     async def settled(self, database_url: str | None = None) -> None:
         """Returns when all that was sent is judged and answered, and Kafka knows it."""
@@ -211,6 +215,21 @@ class Installation:
         ):
             return False
         return await committed(self.bootstrap, self.group) == self.ends
+
+    async def one_value(self, statement: str) -> Any:
+        """What a statement gives."""
+        db = await asyncpg.connect(self.database_url)
+        try:
+            return await db.fetchval(statement)
+        finally:
+            await db.close()
+
+    async def storefronts_told(self) -> None:
+        """Returns when every batch is counted into what storefronts are told, and they are told."""
+        await self.until(
+            "select published_pass = pass and variants_from is null"
+            " and batches_seen >= (select max(batch_id) from batch) from availability_state"
+        )
 
     async def forget_member(self, worker: str) -> None:
         """Tells the group that a worker is gone, as the end of its session would after a while."""

@@ -84,6 +84,14 @@ class Settings(BaseSettings):
             description="after which others publish what a worker left behind; twice the deadline at least",
         ),
     ] = 60
+    availability_interval_ms: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=60_000,
+            description="between two counts of what storefronts are told, at least; 0: they are told nothing",
+        ),
+    ] = 1000
     start_deadline_s: Annotated[
         float, Field(gt=0, description="how long to wait for Kafka and Postgres at the start")
     ] = 60

@@ -6,7 +6,7 @@ After each: nothing lost, nothing twice, the audit clean; the last record of eac
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -134,6 +134,37 @@ async def test_a_worker_killed_between_its_commit_and_that_of_its_offsets(shop: 
     async with shop.worker("w2"):
         await shop.settled()
     assert await shop.check() == applied(*the_shop(), *told)
+
+
+@pytest.mark.slow
+async def test_storefronts_are_told_the_present_state_whoever_is_killed(shop: Installation) -> None:
+    """Each time the worker that tells them is killed amid orders, another goes on."""
+    told = orders(0, 300)
+    names = ["w1", "w2", "w3"]
+    async with AsyncExitStack() as stack:
+        workers = {
+            name: await stack.enter_async_context(shop.worker(name, availability_interval_ms=20))
+            for name in names
+        }
+        for part in (0, 150):
+            await shop.send(*told[part : part + 150])
+            await shop.until("select holder = any($1) and pass > 3 from availability_state", names)
+            holder = await shop.one_value("select holder from availability_state")
+            await workers[holder].kill()
+            await shop.forget_member(holder)
+            names.remove(holder)
+        await shop.send(*told[300:])
+        await shop.settled()
+        await shop.storefronts_told()
+
+    assert await shop.check() == applied(*the_shop(), *told)
+    last = {record.key: json.loads(record.value) for record in (await shop.heard())[Output.AVAILABILITY]}
+    db = await asyncpg.connect(shop.database_url)
+    try:
+        free = {row["inventory_item_id"]: row["available"] for row in await db.fetch("select * from v_level")}
+    finally:
+        await db.close()
+    assert {value["variant_id"]: value["available"] for value in last.values()} == free
 
 
 async def test_a_worker_killed_between_its_commit_and_its_answers(shop: Installation) -> None:
@@ -307,12 +338,17 @@ async def test_events_are_read_in_every_mode_and_answered_as_cloudevents(shop: I
     await shop.send(Sent("catalogue", b"bare", b'{"variant_id": "bare"}', ()))
     async with shop.worker():
         await shop.settled()
+        await shop.storefronts_told()
 
     finals = await shop.check()
     bare = finals.keys() - applied(*the_shop()).keys() - written.keys()
     assert [finals[one] for one in (*written, *bare)] == ["applied"] * 3
     heard = await shop.heard()
-    assert {output for output, records in heard.items() if records} == {Output.RESULTS, Output.LEVELS}
+    assert {output for output, records in heard.items() if records} == {
+        Output.RESULTS,
+        Output.LEVELS,
+        Output.AVAILABILITY,
+    }
     for output, records in heard.items():
         for record in records:
             said = kafka.from_binary_event(kafka.KafkaMessage(dict(record.headers), record.key, record.value))

@@ -221,7 +221,7 @@ def test_every_input_has_a_contract_and_a_topic() -> None:
 
 def test_only_the_present_state_is_compacted() -> None:
     compacted = [output.topic for output in Output if output.settings.config["cleanup.policy"] == "compact"]
-    assert compacted == ["inventory.level-changed"]
+    assert compacted == ["inventory.level-changed", "inventory.availability-changed"]
 
 
 def test_dead_letters_have_no_type_in_common() -> None:

@@ -10,7 +10,7 @@ from math import gcd, lcm
 from typing import NamedTuple
 
 from schemas.quantity import SMALLEST_MAX
-from worker.domain.model import MICRO, Item, Level, Location, Recipe
+from worker.domain.model import MICRO, Channel, Item, Level, Location, Recipe
 
 Levels = Mapping[int, Mapping[int, Level]]
 """item_no -> location_no -> level."""
@@ -44,6 +44,16 @@ class Shortage(NamedTuple):
     def available(self) -> int:
         """What is free for this line over all its locations."""
         return sum(units for _, units in self.locations)
+
+
+def selling(channel: Channel, locations: Mapping[str, Location]) -> tuple[Location, ...]:
+    """The channel's locations that count for availability, in its order: known, selling and shipping."""
+    named = (locations.get(location_id) for location_id in channel.location_ids)
+    return tuple(
+        location
+        for location in named
+        if location is not None and location.sells and location.ships and not location.deleted
+    )
 
 
 def free(level: Level) -> int:

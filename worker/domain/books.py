@@ -11,6 +11,7 @@ line reserves, ships, gives back - and the books keep these true after each step
 from collections.abc import Iterable
 from typing import assert_never
 
+from worker.domain.availability import selling
 from worker.domain.decision import Decision, Movement
 from worker.domain.model import (
     Bucket,
@@ -73,16 +74,10 @@ class Books:
     # ── Places ─────────────────────────────────────────────────────────────────────────────────────
 
     def sellable(self, channel: Channel) -> tuple[Location, ...]:
-        """The channel's locations that count for availability, in its order: known, selling and shipping."""
+        """The channel's locations that count for availability, found out once."""
         known = self._sellable.get(channel.sales_channel_id)
         if known is None:
-            locations = self.catalogue.locations
-            named = (locations.get(location_id) for location_id in channel.location_ids)
-            known = tuple(
-                location
-                for location in named
-                if location is not None and location.sells and location.ships and not location.deleted
-            )
+            known = selling(channel, self.catalogue.locations)
             self._sellable[channel.sales_channel_id] = known
         return known
 

@@ -52,6 +52,8 @@ class FindingKind(StrEnum):
     """A row names another that is not there."""
     PUBLICATION = "publication"
     """A batch's answers were not published, and its worker's claim to do so ran out."""
+    AVAILABILITY = "availability"
+    """A value for storefronts was not published, and nobody is about to."""
     INTERNED = "interned"
     """An event or a level was told by another name than its number now stands for (no query: the archive)."""
 
@@ -160,6 +162,7 @@ async def _explanation(connection: "Connection", finding: Finding) -> Sequence[M
             | FindingKind.ANSWER
             | FindingKind.REFERENCE
             | FindingKind.PUBLICATION
+            | FindingKind.AVAILABILITY
             | FindingKind.INTERNED
         ):
             return ()

@@ -11,12 +11,12 @@ from datetime import datetime
 import orjson
 
 from schemas.outcome import DeadReason, Outcome
-from schemas.quantity import text
+from schemas.quantity import text, text_micro
 from schemas.topics import Output
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
 from worker.domain.model import Level
-from worker.runtime.cloudevents import event_uuid, output_headers, shared_headers
+from worker.runtime.cloudevents import Headers, event_uuid, output_headers, shared_headers
 from worker.runtime.decode import Poison, RawRecord
 from worker.runtime.records import OutRecord
 
@@ -76,9 +76,10 @@ class BatchWriter:
         self._writer = writer
         self._time = _time(now)
         self._timestamp_ms = int(now.timestamp() * 1000)
-        self._shared = {
+        self._shared: dict[Output, Headers] = {
             output: shared_headers(writer.source, output.event_type, self._time)
-            for output in (Output.RESULTS, Output.INSUFFICIENT, Output.LEVELS, Output.ALERTS)
+            for output in Output
+            if output is not Output.DEAD_LETTERS
         }
 
     def answers(self, verdicts: Iterable[Verdict], traces: Traces) -> list[OutRecord]:
@@ -159,6 +160,27 @@ class BatchWriter:
         headers = output_headers(self._shared[Output.LEVELS], event_id, None)
         key = f"{item_id}|{location_id}".encode()
         return OutRecord(Output.LEVELS.topic, key, headers, orjson.dumps(value), self._timestamp_ms)
+
+    def availability_record(
+        self,
+        variant_id: str,
+        sales_channel_id: str,
+        available_micro: int | None,
+        sellable_micro: int | None,
+        version: int,
+    ) -> OutRecord:
+        """What a channel has of a variant, as it stands; millionths of a unit, None is without end."""
+        value = {
+            "variant_id": variant_id,
+            "sales_channel_id": sales_channel_id,
+            "available": None if available_micro is None else text_micro(available_micro),
+            "sellable": None if sellable_micro is None else text_micro(sellable_micro),
+            "availability_version": version,
+        }
+        event_id = event_uuid(f"{variant_id}\n{sales_channel_id}\n{version}\navailability")
+        headers = output_headers(self._shared[Output.AVAILABILITY], event_id, None)
+        key = f"{variant_id}|{sales_channel_id}".encode()
+        return OutRecord(Output.AVAILABILITY.topic, key, headers, orjson.dumps(value), self._timestamp_ms)
 
     def dead_letter_records(self, letters: Iterable[DeadLetter]) -> list[OutRecord]:
         """The dead letters, byte for byte with their original headers and ours beside them."""

@@ -35,6 +35,7 @@ from worker.runtime.pipeline import Pipeline, PipelineSettings
 from worker.runtime.process import Processor, ProcessorSettings
 from worker.runtime.publish import Publisher, PublisherSettings
 from worker.runtime.relay import Relay, RelaySettings
+from worker.runtime.storefront import Storefront, StorefrontSettings
 from worker.runtime.watchdog import Watchdog, WatchdogSettings
 from worker.settings import Settings
 
@@ -61,6 +62,8 @@ def _told_nobody(_next_offsets: Mapping[TopicPartition, int]) -> None:
 
 class _Parts(NamedTuple):
     relay: Relay
+    storefront: Storefront | None
+    """None where storefronts are told nothing."""
     pipeline: Pipeline
     intake: Intake
     watchdog: Watchdog
@@ -80,11 +83,16 @@ class Worker:
         settings = self.settings
         pool = await self._reach_database()
         publisher = Publisher(PublisherSettings(bootstrap=settings.kafka_bootstrap, client_id=self.name))
+        # Of its own, so that nothing about its topic can keep an answer waiting.
+        for_storefronts = Publisher(
+            PublisherSettings(bootstrap=settings.kafka_bootstrap, client_id=f"{self.name}-storefront")
+        )
         try:
             await self._reach_kafka(publisher)
-            await self._run_with(pool, publisher)
+            await self._run_with(pool, publisher, for_storefronts)
         finally:
             await publisher.stop(settings.stop_deadline_s)
+            await for_storefronts.stop(settings.stop_deadline_s)
             await _close(pool, settings.stop_deadline_s)
 
     def stop(self) -> None:
@@ -97,10 +105,12 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
 
-    async def _run_with(self, pool: "Pool", publisher: Publisher) -> None:
-        parts = self._built(pool, publisher)
-        relay, pipeline, intake, watchdog = parts
+    async def _run_with(self, pool: "Pool", publisher: Publisher, for_storefronts: Publisher) -> None:
+        parts = self._built(pool, publisher, for_storefronts)
+        relay, storefront, pipeline, intake, watchdog = parts
         loops = [asyncio.ensure_future(loop) for loop in (pipeline.run(), relay.run())]
+        if storefront is not None:
+            loops.append(asyncio.ensure_future(storefront.run()))
         try:
             await until_deadline(intake.start, self.settings.start_deadline_s, random.random)
             log.info("worker %s reads as %s", self.name, self.settings.consumer_group)
@@ -130,8 +140,10 @@ class Worker:
                 await parts.intake.halt()
                 await parts.pipeline.drain()
                 await parts.relay.idle()
+                if parts.storefront is not None:
+                    await parts.storefront.end()
 
-    def _built(self, pool: "Pool", publisher: Publisher) -> "_Parts":
+    def _built(self, pool: "Pool", publisher: Publisher, for_storefronts: Publisher) -> "_Parts":
         settings = self.settings
         topics = settings.topic_types or TYPES_BY_TOPIC
         writer = answer_writer(settings)
@@ -171,7 +183,29 @@ class Worker:
             lambda: Backoff(random.random, batch_beat),
         )
         intake = self._intake(pool, pipeline, topics)
-        return _Parts(relay, pipeline, intake, watchdog)
+        storefront = self._storefront(pool, for_storefronts, writer, watchdog)
+        return _Parts(relay, storefront, pipeline, intake, watchdog)
+
+    def _storefront(
+        self, pool: "Pool", publisher: Publisher, writer: AnswerWriter, watchdog: Watchdog
+    ) -> Storefront | None:
+        settings = self.settings
+        if not settings.availability_interval_ms:
+            return None
+        beat = watchdog.loop("availability", settings.stuck_after_s)
+        return Storefront(
+            StorefrontSettings(
+                worker=self.name,
+                interval_s=settings.availability_interval_ms / 1000,
+                lease=timedelta(seconds=settings.publish_lease_s),
+                publish_deadline_s=settings.publish_deadline_s,
+            ),
+            pool,
+            publisher,
+            writer,
+            lambda: Backoff(random.random, beat),
+            _clock,
+        )
 
     def _intake(self, pool: "Pool", pipeline: Pipeline, topics: Mapping[str, str]) -> Intake:
         settings = self.settings

@@ -5,6 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import asyncpg
+
+from worker.runtime.database import Failure, failure_of
 from worker.runtime.errors import Transient
 
 T = TypeVar("T")
@@ -55,3 +58,20 @@ async def until_deadline(
                 raise
             log.warning("%s; trying again", error)
         await backoff.wait()
+
+
+async def persistently(action: Callable[[], Awaitable[object]], backoff: Backoff, complaint: str) -> None:
+    """Try until it works: a broker or database that is away is waited for.
+
+    Raises what is neither transient nor foreseen.
+    """
+    while True:
+        try:
+            await action()
+        except (Transient, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if not isinstance(error, Transient) and failure_of(error) is Failure.FATAL:
+                raise
+            log.warning("%s: %s", complaint, error)
+            await backoff.wait()
+        else:
+            return

@@ -22,8 +22,8 @@ import orjson
 import sql
 from schemas.topics import Output
 from worker.runtime.answer import AnswerWriter
-from worker.runtime.backoff import Backoff
-from worker.runtime.database import Failure, connection, failure_of
+from worker.runtime.backoff import Backoff, persistently
+from worker.runtime.database import connection
 from worker.runtime.errors import Transient
 from worker.runtime.process import Committed, LevelVersion
 from worker.runtime.publish import Publisher, Refused
@@ -145,18 +145,7 @@ class Relay:
         return await self._sweep()
 
     async def _retrying(self, action: Callable[[], Awaitable[object]]) -> None:
-        """Until it works: a broker or database that is away is waited for."""
-        backoff = self._backoff()
-        while True:
-            try:
-                await action()
-            except (Transient, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                if not isinstance(error, Transient) and failure_of(error) is Failure.FATAL:
-                    raise
-                log.warning("publishing waits: %s", error)
-                await backoff.wait()
-            else:
-                return
+        await persistently(action, self._backoff(), "publishing waits")
 
     async def _carry(self, batches: Sequence[Committed]) -> None:
         await self._keep_claims()
