@@ -15,7 +15,14 @@ from schemas.catalogue import (
 from schemas.contract import Contract
 from schemas.event_type import EventType
 from schemas.internal import AuditRepaired
-from schemas.orders import OrderCanceled, OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
+from schemas.orders import (
+    OrderCanceled,
+    OrderFulfilled,
+    OrderPlaced,
+    OrderReturned,
+    OrderUpdated,
+    ReservationMoved,
+)
 from schemas.stock import StockAdjusted, StockReceived, StockSet
 from schemas.transfers import TransferReceived, TransferShipped
 
@@ -34,6 +41,7 @@ EventData = (
     | TransferReceived
     | CartValidated
     | OrderPlaced
+    | OrderUpdated
     | OrderCanceled
     | OrderFulfilled
     | OrderReturned
@@ -56,6 +64,7 @@ INPUTS: Final[Mapping[str, type[Contract]]] = MappingProxyType(
         EventType.TRANSFER_RECEIVED: TransferReceived,
         EventType.CART_VALIDATED: CartValidated,
         EventType.ORDER_PLACED: OrderPlaced,
+        EventType.ORDER_UPDATED: OrderUpdated,
         EventType.ORDER_CANCELED: OrderCanceled,
         EventType.ORDER_FULFILLED: OrderFulfilled,
         EventType.ORDER_RETURNED: OrderReturned,

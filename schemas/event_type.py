@@ -18,6 +18,7 @@ class EventType(StrEnum):
     TRANSFER_RECEIVED = "transfer.received"
     CART_VALIDATED = "cart.validated"
     ORDER_PLACED = "order.placed"
+    ORDER_UPDATED = "order.updated"
     ORDER_CANCELED = "order.canceled"
     ORDER_FULFILLED = "order.fulfilled"
     ORDER_RETURNED = "order.returned"

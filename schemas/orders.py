@@ -1,12 +1,12 @@
-"""Contracts of order events: placed, canceled, fulfilled, returned, and the admin's move of a reservation."""
+"""Contracts of order events, from the placement to the return, and of the admin's move of a reservation."""
 
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import model_validator
 
-from schemas.contract import Contract, Id, Lines, NullIs, Word, refuse_doubled
-from schemas.quantity import LineQuantity
+from schemas.contract import Contract, Id, Lines, NullIs, Version, Word, refuse_doubled
+from schemas.quantity import EditedQuantity, LineQuantity
 
 
 class Policy(StrEnum):
@@ -63,6 +63,36 @@ class OrderPlaced(Contract):
         return self
 
 
+class EditedLine(Contract):
+    """A line of an order as it now is."""
+
+    line_item_id: Id
+    variant_id: Id
+    """Of an existing line the one it was ordered with."""
+    quantity: EditedQuantity
+    """0: removed."""
+    location_id: Id | None = None
+    """Firm: what the line grows by is reserved there or nowhere."""
+
+
+class OrderUpdated(Contract):
+    """The lines of an order as they now are, all of them: one that is left out is removed.
+
+    Only the difference to what was ordered before is reserved or given up: all of it, or the order stays as
+    it was.
+    """
+
+    order_id: Id
+    version: Version | None = None
+    """The producer's number of the order's state; absent: the last one to arrive counts."""
+    lines: Lines[EditedLine]
+
+    @model_validator(mode="after")
+    def _lines_once(self) -> Self:
+        refuse_doubled((line.line_item_id for line in self.lines), "line_item_id")
+        return self
+
+
 class OrderCanceled(Contract):
     """An order, or some of its lines, are wanted no more: what it still holds is given up.
 
@@ -95,6 +125,8 @@ class OrderFulfilled(Contract):
     location_id: Id | None = None
     """Absent: from where the order's reservations are."""
     lines: Lines[FulfilledLine] | None = None
+    order_version: Version | None = None
+    """The order.updated that this was shipped by: while that one is on its way, more than ordered waits."""
 
     @model_validator(mode="after")
     def _lines_once(self) -> Self:

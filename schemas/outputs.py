@@ -221,6 +221,13 @@ class OrderPlacedResult(OrderAnswer):
     unknown_variants: Array[Id] = ()
 
 
+class OrderUpdatedResult(OrderAnswer):
+    """Answers order.updated: every line of the order as it now is, removed ones with quantity 0."""
+
+    type: Literal["order.updated"]
+    lines: Array[PlacedLine] = ()
+
+
 class ReleasedLine(Contract):
     """A canceled line with what it gave up."""
 
@@ -317,6 +324,7 @@ EventResult = Annotated[
     | TransferResult
     | CartResult
     | OrderPlacedResult
+    | OrderUpdatedResult
     | OrderCanceledResult
     | OrderFulfilledResult
     | OrderReturnedResult

@@ -105,6 +105,9 @@ def _decimal(value: object) -> Decimal | None:
 LineQuantity = Annotated[int | Decimal, Bounds(least=0, most=LINE_QUANTITY_MAX, zero=False)]
 """Units of an order or cart line, or of a part in a recipe: above 0."""
 
+EditedQuantity = Annotated[int | Decimal, Bounds(least=0, most=LINE_QUANTITY_MAX, zero=True)]
+"""Units of a line of an order that was changed: 0 where the line was removed."""
+
 StockQuantity = Annotated[int | Decimal, Bounds(least=0, most=SMALLEST_MAX, zero=True)]
 """Units counted in a bucket: 0 or more."""
 

@@ -243,7 +243,7 @@ create table order_line (
     recipe_no integer,
     quantity_micro bigint not null,
     constraint order_line_pkey PRIMARY KEY (order_no, line_no),
-    constraint order_line_quantity_micro_check CHECK ((quantity_micro > 0))
+    constraint order_line_quantity_micro_check CHECK ((quantity_micro >= 0))
 );
 
 create table order_return (
@@ -290,6 +290,8 @@ create table orders (
     cart_id text,
     canceled boolean not null default false,
     canceled_line_ids text[],
+    version bigint,
+    edited boolean not null default false,
     constraint orders_order_id_key UNIQUE (order_id),
     constraint orders_pkey PRIMARY KEY (order_no),
     constraint orders_placement_hash_check CHECK ((octet_length(placement_hash) = 16))

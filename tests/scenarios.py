@@ -253,6 +253,11 @@ def _place(subject: str, words: _Words) -> tuple[str, Json]:
     return "order.placed", {"order_id": subject, "sales_channel_id": "web", "lines": _ordered(words)}
 
 
+def _edit(subject: str, words: _Words) -> tuple[str, Json]:
+    """`edit o1: 3 shirt, L3 1 mug @B version=2`: every line as it now is."""
+    return "order.updated", {"order_id": subject, "lines": _ordered(words)}
+
+
 def _cancel(subject: str, words: _Words) -> tuple[str, Json]:
     """`cancel o1`, `cancel o1: L1 L2`."""
     return "order.canceled", {"order_id": subject} | ({"line_item_ids": words.words} if words.words else {})
@@ -315,6 +320,7 @@ VERBS: Mapping[str, Callable[[str, _Words], tuple[str, Json]]] = {
     "arrive": _arrive,
     "cart": _cart,
     "place": _place,
+    "edit": _edit,
     "cancel": _cancel,
     "ship": _ship,
     "return": _return,

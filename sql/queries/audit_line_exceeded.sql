@@ -1,5 +1,6 @@
 -- Parts of order lines of which more is held and shipped than the line takes by its frozen recipe, in units of
 -- the item. An item that is no part of the line may not be held or shipped at all, nor may a canceled line hold.
+-- A line that was edited below what had left may have shipped more; then it holds nothing.
 -- Parameters: $1 how many at the most. Locks: none.
 select
     o.order_id,
@@ -27,7 +28,8 @@ cross join lateral (select trim_scale(power(10::numeric, i.decimal_places)) as f
 cross join lateral (
     select coalesce(ol.quantity_micro::numeric * p.required / 1000000, 0) as quantity
 ) as wanted
-where t.held + t.shipped > wanted.quantity
+where
+    (t.held + t.shipped > wanted.quantity and (t.held > 0 or not o.edited or p.item_no is null))
     or (t.held > 0 and (o.canceled or ol.line_item_id = any(o.canceled_line_ids)))
 order by o.order_id, ol.line_no, i.inventory_item_id
 limit $1

@@ -1,4 +1,5 @@
--- Order lines of which more was shipped than ordered, or more came back than was shipped, in units of the line.
+-- Order lines of which more was shipped than ordered (unless the order was edited since), or more came back than
+-- was shipped, in units of the line.
 -- Parameters: $1 how many at the most. Locks: none.
 select
     o.order_id,
@@ -17,7 +18,7 @@ left join (
     select n.order_no, n.line_no, sum(n.quantity_micro) as quantity_micro from order_return_line as n
     group by n.order_no, n.line_no
 ) as r on r.order_no = ol.order_no and r.line_no = ol.line_no
-where coalesce(f.quantity_micro, 0) > ol.quantity_micro
+where (coalesce(f.quantity_micro, 0) > ol.quantity_micro and not o.edited)
     or coalesce(r.quantity_micro, 0) > coalesce(f.quantity_micro, 0)
 order by o.order_id, ol.line_no
 limit $1

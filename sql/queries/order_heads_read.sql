@@ -6,6 +6,8 @@ select
     o.strategy,
     o.cart_id,
     o.canceled,
-    o.canceled_line_ids
+    o.canceled_line_ids,
+    o.version,
+    o.edited
 from unnest($1::bigint []) as u (order_no)
 inner join orders as o on o.order_no = u.order_no

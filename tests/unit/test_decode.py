@@ -475,6 +475,8 @@ def _lines(**fields: object) -> dict[str, object]:
         ("order.fulfilled", {"order_id": "o"}, "fulfillment_id"),
         ("order.fulfilled", {"order_id": "o", "fulfillment_id": "f", "lines": []}, "lines"),
         ("order.fulfilled", {"order_id": "o", "fulfillment_id": "f", "lines": [LINE, LINE]}, "data"),
+        ("order.canceled", {"order_id": "o", "line_item_ids": ["l", "l"]}, "data"),
+        ("order.updated", {"order_id": "o", "lines": [LINE, LINE]}, "data"),
         ("order.returned", {"order_id": "o", "return_id": "r"}, "lines"),
         ("order.returned", {"order_id": "o", "return_id": "r", "lines": [LINE, LINE]}, "data"),
         (

@@ -22,7 +22,7 @@ from tests.unit.world import NOW, UNTIL, World, event_of
 from worker.domain.books import Books
 from worker.domain.decision import Verdict
 from worker.domain.model import Snapshot
-from worker.domain.orders import _frozen_lines, _holds_judged, _holds_undivided
+from worker.domain.orders import _frozen_lines, _holds_undivided, holds_judged
 
 BEFORE = """
     cup: A 6, B 5
@@ -74,6 +74,16 @@ placed_events = st.builds("place {}: {} strategy={}".format, orders, ordered, st
 shipped_events = st.builds("ship {}/{}: {} {}".format, orders, facts, shipped, one_of("", "from A", "from B"))
 shipped_whole_events = st.builds("ship {}/{} {}".format, orders, facts, one_of("", "from A", "from B"))
 returned_events = st.builds("return {}/{}: {} {}".format, orders, facts, returned, one_of("", "to A", "to C"))
+edited = st.lists(
+    st.builds(
+        "{} {}{}".format, one_of("0", "1", "2", "3"), one_of("cup", "pack", "box"), one_of("", "", " @B")
+    ),
+    min_size=1,
+    max_size=3,
+).map(", ".join)
+edited_events = st.builds(
+    "edit {}: {} {}".format, orders, edited, one_of("", "version=1", "version=2", "version=3")
+)
 canceled_events = st.builds("cancel {}{}".format, orders, one_of("", ": L1", ": L2", ": L1 L2"))
 moved_events = st.builds(
     "move {}/{}: {} {} to {}".format, orders, one_of("L1", "L1", "L2"), moved, one_of(*"AAB"), one_of(*"ABC")
@@ -107,6 +117,8 @@ event_lines = st.one_of(
     moved_events,
     moved_events,
     canceled_events,
+    edited_events,
+    edited_events,
     set_events,
     adjusted_events,
     broken_events,
@@ -211,7 +223,7 @@ def test_the_quick_way_places_as_the_careful_way_does(events: list[Told], wanted
     channel = state.catalogue.channels["web"]
     quick = None if firm else _holds_undivided(books, channel, lines)
     if quick is not None:
-        assert quick == _holds_judged(books, channel, lines, firm, Strategy.PRIORITY, "asked")
+        assert quick == holds_judged(books, channel, lines, firm, Strategy.PRIORITY, "asked")
 
 
 # ── Any order of arrival ───────────────────────────────────────────────────────────────────────────────
@@ -243,6 +255,20 @@ LIFECYCLES = {
         "return o1/r1: L1 1",
         "cancel o1: L2",
         "cancel o1",
+    ],
+    "edited, and shipped by the edits": [
+        "place o1: 1 cup, 1 box",
+        "edit o1: 2 cup, 1 box, 1 gift version=2",
+        "edit o1: 2 cup, 2 box, 0 gift version=3",
+        "ship o1/f1: L1 2, L2 2 order_version=3",
+        "return o1/r1: L1 1",
+    ],
+    "edited, and canceled by lines": [
+        "place o1: 3 cup, 1 box",
+        "edit o1: 2 cup, 2 box version=2",
+        "edit o1: 1 cup, 2 box, 1 cup version=3",
+        "cancel o1: L2",
+        "ship o1/f1: L1 1",
     ],
     "told twice, and more than there is": [
         "place o1: 2 cup",

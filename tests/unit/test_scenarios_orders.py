@@ -193,7 +193,267 @@ CANCELED = [
     ),
 ]
 
-SCENARIOS = [*CANCELED]
+EDITED = [
+    Scenario(
+        "B38 · a price-only change of a shipped line moves nothing",
+        before="shirt: A 7",
+        events="""
+            place o1: 5 shirt                   -> applied
+            ship o1/f1                          -> applied
+            edit o1: 5 shirt                    -> applied
+        """,
+        after="shirt: A 2 v=4",
+    ),
+    Scenario(
+        "B40 · one line changed: the others keep what they hold",
+        before="shirt: A 10",
+        events="""
+            place o1: 2 shirt, 3 shirt          -> applied
+            edit o1: 1 shirt, 3 shirt           -> applied, L1 holds 1 shirt A, L2 holds 3 shirt A
+        """,
+        after="shirt: A 10/4 v=4",
+    ),
+    Scenario(
+        "B53 · one variant on two lines: a change of one is judged with the other",
+        before="shirt: A 2",
+        events="""
+            place o1: 1 shirt, 1 shirt          -> applied
+            edit o1: 2 shirt, 1 shirt           -> insufficient_stock, short L1 shirt 1>0
+        """,
+        after="shirt: A 2/2",
+    ),
+    Scenario(
+        "B60 · a change beyond what there is is refused whole, and can be told again",
+        before="""
+            shirt: A 3
+            mug: A 3
+        """,
+        events="""
+            place o1: 1 shirt, 2 mug            -> applied
+            edit o1: 10 shirt, 1 mug version=2  -> insufficient_stock, short L1 shirt 9>2, at A 2
+            edit o1: 3 shirt, 1 mug version=2   -> applied, L1 holds 3 shirt A, L2 holds 1 mug A
+        """,
+        after="""
+            shirt: A 3/3
+            mug: A 3/1
+        """,
+    ),
+    Scenario(
+        "moving the last three from one line to another passes",
+        before="shirt: A 3",
+        events="""
+            place o1: 3 shirt                   -> applied
+            edit o1: 0 shirt, 3 shirt           -> applied, L2 holds 3 shirt A
+            edit o1: 2 shirt, 1 shirt           -> applied, L1 holds 2 shirt A, L2 holds 1 shirt A
+        """,
+        after="shirt: A 3/3",
+    ),
+    Scenario(
+        "a line left out is removed, as one with quantity 0 is; it may come back",
+        before="""
+            shirt: A 9
+            mug: A 9
+            cup: A 9
+        """,
+        events="""
+            place o1: 2 shirt, 2 mug, 2 cup     -> applied
+            edit o1: 1 shirt, 0 mug             -> applied, L1 holds 1 shirt A
+            ship o1/f1: L2 1                    -> exceeds_ordered
+            edit o1: 0 shirt, 0 mug, 1 cup      -> applied, L3 holds 1 cup A
+        """,
+        after="""
+            shirt: A 9
+            mug: A 9
+            cup: A 9/1
+        """,
+    ),
+    Scenario(
+        "what shrinks is given up where it would be shipped from last; what grows comes by the strategy",
+        before="shirt: A 4, B 4, C 4",
+        events="""
+            place o1: 6 shirt                   -> applied, L1 holds 4 shirt A, L1 holds 2 shirt B
+            edit o1: 3 shirt                    -> applied, L1 holds 3 shirt A
+            edit o1: 9 shirt                    -> applied
+        """,
+        after="shirt: A 4/4, B 4/4, C 4/1",
+    ),
+    Scenario(
+        "edited below what has shipped: held becomes 0, what shipped stays out until returned",
+        before="shirt: A 9",
+        events="""
+            place o1: 5 shirt                   -> applied
+            ship o1/f1: L1 3                    -> applied
+            edit o1: 1 shirt                    -> applied
+            ship o1/f2                          -> exceeds_ordered
+            ship o1/f2: L1 1                    -> exceeds_ordered
+            return o1/r1: L1 4                  -> exceeds_shipped
+            return o1/r1: L1 3                  -> applied
+        """,
+        after="shirt: A 9",
+    ),
+    Scenario(
+        "an existing line grows by its frozen recipe; another variant under its id is refused",
+        before="""
+            cup: A 20
+            set = 2 cup
+        """,
+        events="""
+            place o1: 1 set                     -> applied, L1 holds 2 cup A
+            edit o1: 3 set                      -> applied, L1 holds 6 cup A
+            edit o1: 3 cup                      -> conflict
+            edit o1: 0 set, L2 1 cup            -> applied, L2 holds 1 cup A
+            edit o1: 1 cup                      -> conflict
+        """,
+        after="cup: A 20/1",
+    ),
+    Scenario(
+        "a version not above the applied one is stale; without one the last to arrive counts",
+        before="shirt: A 9",
+        events="""
+            place o1: 1 shirt                   -> applied
+            edit o1: 4 shirt version=3          -> applied
+            edit o1: 2 shirt version=2          -> stale
+            edit o1: 5 shirt version=3          -> stale
+            edit o1: 6 shirt                    -> applied
+            edit o1: 3 shirt version=4          -> applied
+        """,
+        after="shirt: A 9/3",
+    ),
+    Scenario(
+        "of parked changes the highest version counts",
+        before="shirt: A 9",
+        events="""
+            edit o1: 5 shirt version=2          -> parked, waits for order o1
+            edit o1: 3 shirt version=3          -> parked, waits for order o1
+            place o1: 1 shirt                   -> applied, then e2 applied, then e1 stale
+        """,
+        after="shirt: A 9/3 v=3",
+    ),
+    Scenario(
+        "a new line with an unknown variant parks the whole change; later versions overtake it",
+        before="shirt: A 9",
+        events="""
+            place o1: 1 shirt                   -> applied
+            edit o1: 2 shirt, 1 mug version=2   -> parked, waits for variant mug
+            edit o1: 3 shirt version=3          -> applied, then e2 stale
+            edit o1: 4 shirt, 1 mug version=4   -> parked, waits for variant mug
+            variant mug sku=mug                 -> applied, silence
+            set mug B 1                         -> applied, then e4 applied, then e4 L2 holds 1 mug B
+        """,
+        after="""
+            shirt: A 9/4
+            mug: B 1/1
+        """,
+    ),
+    Scenario(
+        "a new line may be firm; its location is waited for",
+        before="shirt: A 9, B 1",
+        events="""
+            place o1: 1 shirt                   -> applied
+            edit o1: 1 shirt, 2 shirt @B        -> insufficient_stock, short L2 shirt 2>1, at B 1
+            edit o1: 1 shirt, 1 shirt @B        -> applied, L2 holds 1 shirt B
+            edit o1: 1 shirt, 1 shirt, 1 shirt @D -> parked, waits for location D
+            location D                          -> applied, then e4 insufficient_stock
+        """,
+        after="shirt: A 9/1, B 1/1",
+    ),
+    Scenario(
+        "a canceled order is not changed any more; a canceled line holds nothing whatever is ordered of it",
+        before="shirt: A 9",
+        events="""
+            edit o2: 1 shirt                    -> parked, waits for order o2
+            cancel o2                           -> applied, then e1 order_canceled
+            place o1: 2 shirt, 2 shirt          -> applied
+            cancel o1: L2 L3                    -> applied, L2 releases 2 shirt A
+            edit o1: 3 shirt, 5 shirt, 1 shirt  -> applied, L1 holds 3 shirt A
+            cancel o1                           -> applied
+            edit o1: 1 shirt                    -> order_canceled
+        """,
+        after="shirt: A 9/0",
+    ),
+    Scenario(
+        "a shipment by a newer version of the order waits for it; by none it is refused",
+        before="""
+            shirt: A 9
+            mug: A 9
+        """,
+        events="""
+            place o1: 1 shirt                           -> applied
+            ship o1/f1: L1 2, L2 1 order_version=2      -> parked, waits for order o1
+            ship o1/f2: L1 2                            -> exceeds_ordered
+            edit o1: 2 shirt, 1 mug version=2           -> applied, then e2 applied
+            ship o1/f3: L1 1 order_version=2            -> exceeds_ordered
+            ship o1/f3: L1 1 order_version=3            -> parked, waits for order o1
+            cancel o1                                   -> applied, then e6 exceeds_ordered
+        """,
+        after="""
+            shirt: A 7
+            mug: A 8
+        """,
+    ),
+    Scenario(
+        "the whole story before the order: its change first, then what was shipped by it",
+        before="""
+            shirt: A 9
+            mug: A 9
+        """,
+        events="""
+            ship o1/f1: L1 1, L2 2              -> parked, waits for order o1
+            return o1/r1: L2 1                  -> parked, waits for order o1
+            edit o1: 1 shirt, 2 mug             -> parked, waits for order o1
+            place o1: 1 shirt                   -> applied, then e3 applied, then e1 applied, then e2 applied
+        """,
+        after="""
+            shirt: A 8
+            mug: A 8
+        """,
+    ),
+    Scenario(
+        "an exchange: goods come back, another line takes their place and is reserved like an order",
+        before="""
+            shirt: A 9
+            mug: A 2
+        """,
+        events="""
+            place o1: 1 shirt                   -> applied
+            ship o1/f1                          -> applied
+            return o1/r1: L1 1                  -> applied
+            edit o1: 1 shirt, 3 mug             -> insufficient_stock, short L2 mug 3>2
+            edit o1: 1 shirt, 1 mug             -> applied, L2 holds 1 mug A
+            ship o1/f2                          -> applied, L2 ships 1 mug A
+        """,
+        after="""
+            shirt: A 9
+            mug: A 1
+        """,
+    ),
+    Scenario(
+        "a claim: the replacement is an order of its own, or a line more",
+        before="mug: A 3",
+        events="""
+            place o1: 1 mug                     -> applied
+            ship o1/f1                          -> applied
+            return o1/r1: L1 1 damaged          -> applied
+            place o1-claim: 1 mug               -> applied, L1 holds 1 mug A
+            edit o1: 1 mug, 1 mug               -> applied, L2 holds 1 mug A
+        """,
+        after="mug: A 2/2 damaged=1",
+    ),
+    Scenario(
+        "unmanaged lines are changed too",
+        before="gift: unmanaged",
+        events="""
+            place o1: 2 gift                    -> applied
+            edit o1: 1 gift                     -> applied
+            ship o1/f1: L1 2                    -> exceeds_ordered
+            ship o1/f1                          -> applied
+            edit o1: 0 gift                     -> applied
+            ship o1/f2                          -> exceeds_ordered
+        """,
+    ),
+]
+
+SCENARIOS = [*CANCELED, *EDITED]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

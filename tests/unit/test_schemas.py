@@ -150,6 +150,10 @@ def test_every_answer_has_an_example() -> None:
         ("location.created", {"location_id": "l", "roles": ["cooks"]}),
         ("sales_channel.updated", {"sales_channel_id": "c", "location_ids": ["a", "a"]}),
         ("order.fulfilled", {"order_id": "o", "fulfillment_id": "f", "lines": []}),
+        ("order.canceled", {"order_id": "o", "line_item_ids": []}),
+        ("order.updated", {"order_id": "o", "lines": []}),
+        ("order.updated", {"order_id": "o", "lines": [{**LINE, "quantity": -1}]}),
+        ("order.updated", {"order_id": "o", "version": 0, "lines": [LINE]}),
         ("order.returned", {"order_id": "o", "return_id": "r"}),
         (
             "order.returned",

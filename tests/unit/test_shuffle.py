@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from worker.dev.event_lines import LineRecord, parse_lines
 from worker.dev.shuffle import segments, shuffled
 
-PLACED, CANCELED, FULFILLED = "order.placed", "order.canceled", "order.fulfilled"
-RETURNED, MOVED = "order.returned", "reservation.moved"
+PLACED, UPDATED, CANCELED = "order.placed", "order.updated", "order.canceled"
+FULFILLED, RETURNED, MOVED = "order.fulfilled", "order.returned", "reservation.moved"
 
 
 def records(*events: tuple[str, Mapping[str, object]]) -> list[LineRecord]:
@@ -79,6 +79,18 @@ def test_what_leaves_in_spite_of_a_cancel_keeps_its_order(seed: int) -> None:
     assert kept(seed, shipped, cancel)
     assert kept(seed, cancel, shipped)
     assert kept(seed, (PLACED, {"order_id": "1"}), cancel, shipped)
+
+
+@given(st.integers())
+def test_what_an_order_is_changed_to_keeps_its_order_where_it_matters(seed: int) -> None:
+    changed, shipped = (UPDATED, {"order_id": "1", "version": 2}), (FULFILLED, {"order_id": "1"})
+    assert kept(seed, changed, shipped)
+    assert kept(seed, (UPDATED, {"order_id": "1"}), (UPDATED, {"order_id": "1"}))
+
+
+def test_changes_with_a_version_may_come_in_any_order() -> None:
+    told = records(*((UPDATED, {"order_id": "1", "version": version}) for version in (2, 3)))
+    assert {tuple(order(shuffled(told, seed))) for seed in range(30)} == {(1, 2), (2, 1)}
 
 
 def test_a_cancel_may_come_before_its_order() -> None:

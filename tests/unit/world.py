@@ -40,7 +40,7 @@ from worker.domain.model import (
     Transfer,
     WaitKind,
 )
-from worker.domain.needs import Needs, item_ids_made, needs_of
+from worker.domain.needs import Needs, edited_variant_ids, item_ids_made, needs_of
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 UNTIL = NOW + timedelta(days=7)
@@ -99,6 +99,8 @@ class World:
 
     def _decided(self, batch: Sequence[Event]) -> Decision:
         needs = needs_of(batch)
+        for order_id in needs.orders:
+            needs.variant_ids.update(*(edited_variant_ids(row.event) for row in self._parked_of(order_id)))
         self._make_rows(batch, needs)
         redriven = {key: self.parked[key] for key in map(key_of, batch) if key in self.parked}
         reservations: dict[int, list[LevelReservation]] = {}
@@ -280,13 +282,13 @@ class World:
     def _check_line(self, order: Order, line_item_id: str) -> None:
         """I3, I8: what a line holds and shipped is what was ordered of the frozen recipe."""
         line = next(one for one in order.lines if one.line_item_id == line_item_id)
-        assert 0 <= line.returned_micro <= line.shipped_micro <= line.quantity_micro
+        assert 0 <= line.returned_micro <= line.shipped_micro
+        assert order.edited or line.shipped_micro <= line.quantity_micro
         for part in line.recipe.parts if line.recipe else ():
             held = sum(
                 one.quantity for one in line.reservations if one.level.item.item_no == part.item.item_no
             )
-            left = (line.quantity_micro - line.shipped_micro) * part.required
-            wanted = 0 if order.is_canceled(line_item_id) else left
+            wanted = order.open_micro(line) * part.required
             assert held * 1_000_000 == wanted, "a line holds what has not been shipped"
 
 

@@ -117,6 +117,7 @@ class _Day:
         self._bring_back()
         self._move()
         self._cancel()
+        self._edit()
         self._count_again()
         self._adjust()
         self._change_the_map()
@@ -384,6 +385,37 @@ class _Day:
         if lines is not None:
             data["line_item_ids"] = [line_id for line_id, _, _ in lines]
         return self._add("order.canceled", _SOURCES[order.channel], minute, data)
+
+    def _edit(self) -> None:
+        """Orders are changed before they are shipped: more of a line, another line, late news."""
+        for number, order in enumerate(self._unshipped()[54:74]):
+            line_id, good, quantity = order.lines[0]
+            minute = order.minute + 15
+            more = [(line_id, good, quantity + 1), *order.lines[1:]]
+            self._change(order, minute, 2, more, late=20 if number % 5 == 0 else 0)
+            if number % 3 == 0:
+                extra = (f"{order.order_id}-x", self._by_sku("THREAD-WHITE"), 2)
+                self._change(order, minute + 5, 3, [*order.lines, extra])
+                self._fulfill(order, 1, minute + 30, order_version=3)
+        for number in range(1, 5):
+            order_id = f"change-{number:03d}"
+            order = _Order(order_id, WEB, 320 + 40 * number, [(f"{order_id}-l1", self._goods[number], 1)])
+            self._place(order, late=25)
+            line_id, good, _ = order.lines[0]
+            self._change(order, order.minute + 3, 2, [(line_id, good, 2)])
+            lines = [{"line_item_id": line_id, "quantity": 2}]
+            self._fulfill(order, 1, order.minute + 20, lines=lines, order_version=2)
+
+    def _change(
+        self,
+        order: _Order,
+        minute: float,
+        version: int,
+        lines: Sequence[tuple[str, Good, float]],
+        late: float = 0,
+    ) -> Json:
+        data = {"order_id": order.order_id, "version": version, "lines": [_line(*line) for line in lines]}
+        return self._add("order.updated", _SOURCES[order.channel], minute, data, late=late)
 
     def _unshipped(self) -> list[_Order]:
         return [order for order in self._orders if not order.shipped_minute]

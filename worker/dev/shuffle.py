@@ -7,8 +7,9 @@ between them is shuffled.
 
 Some events of one order do not commute either, whatever the worker does. They keep their order among each
 other: placements of the same order, news under one fulfilment, return or event id (the first one counts),
-and shipments and moves of an order where one of them names a location, or the order is canceled: what is
-shipped of a canceled order comes from what nobody holds then.
+changes of an order without a version, shipments and moves of an order where one of them names a location, and
+all of an order that is shipped and also changed or canceled: what is shipped of a canceled order comes from
+what nobody holds then, and what exceeds an order is refused until its change has arrived.
 """
 
 import random
@@ -51,8 +52,10 @@ def shuffled(segment: Sequence[LineRecord], seed: int) -> list[LineRecord]:
 def _lanes(segment: Sequence[LineRecord]) -> list[int]:
     """For each record the first of those that it keeps its order with."""
     told = {(record.type, _order(record)) for record in segment}
-    canceled = {order for type_name, order in told if type_name == EventType.ORDER_CANCELED}
-    canceled &= {order for type_name, order in told if type_name == EventType.ORDER_FULFILLED}
+    altered = {order for name, order in told if name in (EventType.ORDER_CANCELED, EventType.ORDER_UPDATED)}
+    altered &= {
+        order for name, order in told if name in (EventType.ORDER_FULFILLED, EventType.RESERVATION_MOVED)
+    }
     located = {
         _order(record)
         for record in segment
@@ -62,24 +65,24 @@ def _lanes(segment: Sequence[LineRecord]) -> list[int]:
     lanes = list(range(len(segment)))
     first: dict[Hashable, int] = {}
     for at, record in enumerate(segment):
-        for key in _keys(record, located | canceled, canceled):
+        for key in _keys(record, located, altered):
             lanes[_root(lanes, at)] = _root(lanes, first.setdefault(key, at))
     return [_root(lanes, at) for at in range(len(segment))]
 
 
-def _keys(record: LineRecord, in_order: set[str], canceled: set[str]) -> Iterator[Hashable]:
+def _keys(record: LineRecord, located: set[str], altered: set[str]) -> Iterator[Hashable]:
     """What two records must have in common to keep their order."""
     order = _order(record)
     if record.event_id is not None:
         yield "event", record.source, record.event_id
+    if order in altered:
+        yield "altered", order
     match record.type:
         case EventType.ORDER_PLACED:
             yield "placed", order
-            if order in canceled:
-                yield "shipped", order
-        case EventType.ORDER_CANCELED if order in canceled:
-            yield "shipped", order
-        case EventType.ORDER_FULFILLED | EventType.RESERVATION_MOVED if order in in_order:
+        case EventType.ORDER_UPDATED if "version" not in record.data:
+            yield "changed", order
+        case EventType.ORDER_FULFILLED | EventType.RESERVATION_MOVED if order in located:
             yield "shipped", order
         case EventType.ORDER_FULFILLED:
             yield "fulfillment", order, str(record.data.get("fulfillment_id"))

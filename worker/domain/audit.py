@@ -93,9 +93,8 @@ def _order_repaired(books: Books, event: Event, order: Order) -> Verdict:
 
 def _released(books: Books, order: Order, line: Line) -> list[Json]:
     """What a line gives up: the excess of each item, all where it is canceled or the item no part of it."""
-    left = 0 if order.is_canceled(line.line_item_id) else max(0, line.quantity_micro - line.shipped_micro)
     wanted = {
-        part.item.item_no: units_of(left, part.required)
+        part.item.item_no: units_of(order.open_micro(line), part.required)
         for part in (() if line.recipe is None else line.recipe.parts)
     }
     released: list[Json] = []

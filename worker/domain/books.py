@@ -8,7 +8,8 @@ line reserves, ships, gives back - and the books keep these true after each step
 - 0 <= reserved <= stocked + shortfall, where shortfall is what of reserved has no stock behind it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import assert_never
 
 from worker.domain.availability import selling
@@ -101,6 +102,17 @@ class Books:
             self.decision.levels_new.append(level)
             self.touched[level] = None
         return level
+
+    @contextmanager
+    def as_if_released(self, holds: Sequence[Hold]) -> Iterator[None]:
+        """For the block, what is free is judged as if these units were given up already; nothing is moved."""
+        for _, level, units in holds:
+            level.reserved -= units
+        try:
+            yield
+        finally:
+            for _, level, units in holds:
+                level.reserved += units
 
     # ── Movements ──────────────────────────────────────────────────────────────────────────────────
 

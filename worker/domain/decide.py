@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from schemas.event_type import EventType
+from schemas.orders import OrderUpdated
+from schemas.outcome import Outcome
 from worker.domain.alerts import crossings
 from worker.domain.audit import audit_repaired
 from worker.domain.books import Books
@@ -22,6 +24,7 @@ from worker.domain.catalogue import (
     variant_created,
 )
 from worker.domain.decision import Decision, Lacking, Verdict
+from worker.domain.edits import order_updated
 from worker.domain.event import Event
 from worker.domain.fulfillments import order_fulfilled
 from worker.domain.model import Order, ParkedEvent, Snapshot, WaitKind, WaitsFor
@@ -47,6 +50,7 @@ RULES: Mapping[EventType, Rule] = {
     EventType.TRANSFER_RECEIVED: transfer_received,
     EventType.CART_VALIDATED: cart_validated,
     EventType.ORDER_PLACED: order_placed,
+    EventType.ORDER_UPDATED: order_updated,
     EventType.ORDER_CANCELED: order_canceled,
     EventType.ORDER_FULFILLED: order_fulfilled,
     EventType.ORDER_RETURNED: order_returned,
@@ -56,6 +60,8 @@ RULES: Mapping[EventType, Rule] = {
 
 RELEASING_VERDICTS_MAX = 4096
 """A batch with so many verdicts releases no more: an order may have any number of parked events."""
+
+EXCEEDING = (Outcome.EXCEEDS_ORDERED, Outcome.EXCEEDS_SHIPPED)
 
 Redriven = Mapping[tuple[str, str], ParkedEvent]
 """(source, event id) -> the parked row of an event that this batch judges again."""
@@ -159,9 +165,21 @@ def _queue(waiting: dict[str, list[_Waiting]], order: Order, redriven: Redriven)
     return queue
 
 
-def _judge_again(books: Books, order: Order, queue: list[_Waiting], releasing_max: int) -> None:
-    """Judge the order's parked events again, in the order of arrival, until none becomes final any more.
+def _turn(entry: _Waiting) -> tuple[bool, int, int]:
+    """Of an order's parked events the edits come first, the highest version before the others (rulings)."""
+    data = entry.event.data
+    version = data.version if isinstance(data, OrderUpdated) else None
+    return not _is_edit(entry), -(version or 0), entry.arrival
 
+
+def _is_edit(entry: _Waiting) -> bool:
+    return entry.event.type is EventType.ORDER_UPDATED
+
+
+def _judge_again(books: Books, order: Order, queue: list[_Waiting], releasing_max: int) -> None:
+    """Judge the order's parked events again, edits first, until none becomes final any more.
+
+    What exceeds the order is not refused while an edit waits that may yet cover it (DESIGN §4 rule 5).
     A parked placement waits for the catalogue, which a re-drive brings; here it can only come second, or too
     late.
     """
@@ -169,7 +187,7 @@ def _judge_again(books: Books, order: Order, queue: list[_Waiting], releasing_ma
     again = True
     while again:
         again = False
-        for entry in sorted(queue, key=lambda one: one.arrival):
+        for entry in sorted(queue, key=_turn):
             if len(verdicts) >= releasing_max:
                 books.decision.provided[WaitsFor(WaitKind.ORDER, order.order_id)] = None
                 return
@@ -178,6 +196,8 @@ def _judge_again(books: Books, order: Order, queue: list[_Waiting], releasing_ma
             verdict = RULES[entry.event.type](books, entry.event)
             if verdict.waits_for is not None:
                 _wait(books, entry, verdict)
+                continue
+            if verdict.outcome in EXCEEDING and any(map(_is_edit, queue)):
                 continue
             queue.remove(entry)
             verdict.released = entry.row is not None

@@ -99,7 +99,9 @@ class Decision:
     orders_touched: dict[Order, None] = field(default_factory=dict)
     """Orders whose reservations or placement changed beyond `lines_new` (an ordered set)."""
     orders_put: dict[Order, None] = field(default_factory=dict)
-    """Orders whose row says something that their first placement did not: that they are canceled."""
+    """Orders whose row says something that their first placement did not: canceled, or edited."""
+    lines_changed: list[tuple[Order, Line]] = field(default_factory=list)
+    """Lines of which another quantity is ordered than before."""
     fulfillments_new: list[tuple[Order, Fulfillment, int]] = field(default_factory=list)
     """With the verdict_no of the event that made it; likewise returns."""
     returns_new: list[tuple[Order, Return, int]] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """Fulfilment: goods of an order leave a location (DESIGN §3, §4 rules 6, 10; rulings "Orders")."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from worker.domain.model import (
     WaitKind,
     WaitsFor,
 )
+from worker.domain.places import held_last, preference
 from worker.domain.verdict import Obstacle, Poison, Refusal, Short, applied_before, stopped
 
 
@@ -98,7 +99,7 @@ def _shipping(books: Books, order: Order, event: Event, data: OrderFulfilled) ->
     before = order.fulfillments.get(data.fulfillment_id)
     if before is not None:
         return applied_before(event, before.body_hash, f"fulfillment {data.fulfillment_id}")
-    shipping = _held_now(order) if data.lines is None else _asked(order, data.lines)
+    shipping = _wanted(order, data)
     if not isinstance(shipping, list) or data.location_id is None:
         return shipping
     location = books.catalogue.locations.get(data.location_id)
@@ -106,6 +107,17 @@ def _shipping(books: Books, order: Order, event: Event, data: OrderFulfilled) ->
         return WaitsFor(WaitKind.LOCATION, data.location_id)
     if not location.ships:
         return Refusal(Outcome.LOCATION_NOT_ALLOWED, f"location {data.location_id} does not ship")
+    return shipping
+
+
+def _wanted(order: Order, data: OrderFulfilled) -> list[Shipping] | Obstacle:
+    """The lines that the event names, else all that is held; waits for a newer order that it was made by."""
+    shipping = _held_now(order) if data.lines is None else _asked(order, data.lines)
+    may_grow = (
+        data.order_version is not None and data.order_version > (order.version or 0) and not order.canceled
+    )
+    if isinstance(shipping, Refusal) and may_grow:
+        return WaitsFor(WaitKind.ORDER, order.order_id)
     return shipping
 
 
@@ -120,7 +132,7 @@ def _held_now(order: Order) -> list[Shipping] | Refusal:
 
 def _held_micro(order: Order, line: Line) -> int:
     if line.recipe is None:
-        return 0 if order.is_canceled(line.line_item_id) else line.quantity_micro - line.shipped_micro
+        return order.open_micro(line)
     return min(held_units(line, part.item) * MICRO // part.required for part in line.recipe.parts)
 
 
@@ -134,7 +146,7 @@ def _asked(order: Order, asked: Iterable[FulfilledLine]) -> list[Shipping] | Ref
             return Refusal(Outcome.EXCEEDS_ORDERED, f"order {order.order_id} has no line {one.line_item_id}")
         if line.recipe is not None and not fits(quantity_micro, line.recipe):
             return Poison(f"the quantity of line {one.line_item_id} is not countable in its items")
-        left = line.quantity_micro - line.shipped_micro
+        left = max(0, line.quantity_micro - line.shipped_micro)
         if quantity_micro > left:
             return Refusal(
                 Outcome.EXCEEDS_ORDERED,
@@ -183,7 +195,7 @@ def _from_where_held(
             continue
         parts = line.recipe.parts
         at = {one.level.location.location_no: one.level.location for one in line.reservations if one.quantity}
-        held = sorted(at.values(), key=_preference(books, order))
+        held = sorted(at.values(), key=preference(books, order))
         is_held = all(
             units_of(quantity_micro, part.required) <= held_units(line, part.item) for part in parts
         )
@@ -244,38 +256,18 @@ def _shortage(line: Line, item: Item, wanted: int, location: Location, there: in
 
 
 def _ship(books: Books, order: Order, line: Line, level: Level, units: int) -> None:
-    """Units leave a level: first what the line holds there, then free ones, for which it gives up others."""
+    """Units leave a level: first what the line holds there, then free ones.
+
+    For those it gives up as many elsewhere, where the order would have shipped from last.
+    """
     held = min(units, held_at(line, level.item, level.location))
     if held:
         books.consume(line, level, held)
     free_units = units - held
     if free_units:
         books.move(level, Bucket.STOCKED, -free_units, line.line_no)
-        _hand_over(books, order, line, level, free_units)
-
-
-def _hand_over(books: Books, order: Order, line: Line, level: Level, units: int) -> None:
-    """Release as much of the same item elsewhere, where the order would have shipped from last."""
-    preference = _preference(books, order)
-    elsewhere = [
-        one for one in line.reservations if one.quantity and one.level.item.item_no == level.item.item_no
-    ]
-    for one in sorted(elsewhere, key=lambda one: preference(one.level.location), reverse=True):
-        released = min(one.quantity, units)
-        if released:
-            books.release(line, one.level, released)
-            units -= released
-
-
-def _preference(books: Books, order: Order) -> Callable[[Location], tuple[int, int, str]]:
-    """Sort key of locations: the channel's order, then their own priority (rulings "priority")."""
-    channel = books.catalogue.channels.get(order.sales_channel_id or "")
-    places = {} if channel is None else {name: at for at, name in enumerate(channel.location_ids)}
-
-    def key(location: Location) -> tuple[int, int, str]:
-        return places.get(location.location_id, len(places)), location.priority, location.location_id
-
-    return key
+        for elsewhere, released in list(held_last(books, order, line, level.item, free_units)):
+            books.release(line, elsewhere, released)
 
 
 def _shipped_line(one: Shipping, fulfillment: Fulfillment) -> Json:

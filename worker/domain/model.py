@@ -285,6 +285,10 @@ class Order:
     """Whole: it holds nothing, and never will, even where it is placed only now (DESIGN §4 rule 6)."""
     canceled_line_ids: frozenset[str] = frozenset()
     """Lines canceled one by one, also those that no placement has named yet."""
+    version: int | None = None
+    """The producer's, of the last order.updated applied that had one."""
+    edited: bool = False
+    """An order.updated was applied: of a line more may have been shipped than is ordered now."""
     lines: list[Line] = field(default_factory=list)
     fulfillments: dict[str, Fulfillment] = field(default_factory=dict)
     returns: dict[str, Return] = field(default_factory=dict)
@@ -293,6 +297,12 @@ class Order:
     def is_canceled(self, line_item_id: str) -> bool:
         """Whether a line holds nothing any more, whatever is ordered of it."""
         return self.canceled or line_item_id in self.canceled_line_ids
+
+    def open_micro(self, line: Line) -> int:
+        """How much of a line is still to be shipped, millionths of a unit; nothing of a canceled one."""
+        if self.is_canceled(line.line_item_id):
+            return 0
+        return max(0, line.quantity_micro - line.shipped_micro)
 
 
 @dataclass(slots=True)

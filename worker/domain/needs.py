@@ -15,7 +15,14 @@ from schemas.catalogue import (
 )
 from schemas.event_type import EventType
 from schemas.internal import AuditRepaired
-from schemas.orders import OrderCanceled, OrderFulfilled, OrderPlaced, OrderReturned, ReservationMoved
+from schemas.orders import (
+    OrderCanceled,
+    OrderFulfilled,
+    OrderPlaced,
+    OrderReturned,
+    OrderUpdated,
+    ReservationMoved,
+)
 from schemas.stock import NamesItem, StockAdjusted, StockReceived, StockSet
 from schemas.transfers import TransferReceived, TransferShipped
 from worker.domain.event import Event
@@ -59,6 +66,12 @@ def needs_of(events: Iterable[Event]) -> Needs:
     return needs
 
 
+def edited_variant_ids(event: Event) -> set[str]:
+    """Variants that a change of an order names: whoever releases the event locks their items too."""
+    data = event.data
+    return {line.variant_id for line in data.lines} if isinstance(data, OrderUpdated) else set()
+
+
 def item_ids_made(event: Event, items_by_sku: Mapping[str, Item]) -> tuple[str, ...]:
     """Ids of the items that a variant.created may make or link: rows to upsert and lock; else nothing.
 
@@ -92,6 +105,14 @@ def _order_placed(needs: Needs, event: Event) -> None:
         variant_ids.add(line.variant_id)
         if line.location_id is not None:
             needs.location_ids.add(line.location_id)
+
+
+def _order_updated(needs: Needs, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, OrderUpdated)
+    _order(needs, data.order_id, event)
+    needs.variant_ids |= edited_variant_ids(event)
+    needs.location_ids.update(line.location_id for line in data.lines if line.location_id is not None)
 
 
 def _order_canceled(needs: Needs, event: Event) -> None:
@@ -221,6 +242,7 @@ _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.TRANSFER_RECEIVED: _transfer_received,
     EventType.CART_VALIDATED: _cart_validated,
     EventType.ORDER_PLACED: _order_placed,
+    EventType.ORDER_UPDATED: _order_updated,
     EventType.ORDER_CANCELED: _order_canceled,
     EventType.ORDER_FULFILLED: _order_shipping,
     EventType.ORDER_RETURNED: _order_shipping,

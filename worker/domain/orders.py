@@ -48,14 +48,14 @@ def order_placed(books: Books, event: Event) -> Verdict:
     if strategy is PRIORITY and not firm:
         holds = _holds_undivided(books, channel, wanted)
     if holds is None:
-        holds = _holds_judged(books, channel, wanted, firm, strategy, data.order_id)
+        holds = holds_judged(books, channel, wanted, firm, strategy, data.order_id)
     if not isinstance(holds, list):
         return stopped(event, holds, books.snapshot, answer, order)
 
     books.reserve(holds)
     _keep_placed(books, order, data, lines)
     order.placement_hash = event.body_hash
-    answer["lines"] = [_placed_line(line) for line in lines]
+    answer["lines"] = [placed_line(line) for line in lines]
     return Verdict(event, Outcome.APPLIED, answer, order)
 
 
@@ -154,7 +154,7 @@ def _holds_undivided(books: Books, channel: Channel, lines: Iterable[Line]) -> l
     return holds
 
 
-def _holds_judged(
+def holds_judged(
     books: Books,
     channel: Channel,
     lines: Sequence[Line],
@@ -202,10 +202,13 @@ def _unstocked(books: Books, demands: Sequence[Demand]) -> WaitsFor | None:
     return None
 
 
-def _placed_line(line: Line) -> Json:
+def placed_line(line: Line) -> Json:
+    """A line and what it holds, as answers tell it."""
     quantity_micro = line.quantity_micro
     reservations = []
     for reservation in line.reservations:
+        if not reservation.quantity:
+            continue
         level = reservation.level
         item = level.item
         places = item.decimal_places

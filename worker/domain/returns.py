@@ -123,7 +123,10 @@ def _judge(books: Books, order: Order, event: Event, data: OrderReturned) -> Acc
 
 
 def _comings(order: Order, told: Iterable[ReturnedLine]) -> list[Coming] | Obstacle:
-    """The lines that come back. More than ordered never can; more than shipped may still be shipped."""
+    """The lines that come back. More than ordered never can; more than shipped may still be shipped.
+
+    Of a line that was edited below what had left, all that left may come back.
+    """
     lines = {line.line_item_id: line for line in order.lines}
     comings = []
     for one in told:
@@ -132,7 +135,7 @@ def _comings(order: Order, told: Iterable[ReturnedLine]) -> list[Coming] | Obsta
             return Refusal(Outcome.EXCEEDS_SHIPPED, f"order {order.order_id} has no line {one.line_item_id}")
         if line.recipe is not None and not fits(quantity_micro, line.recipe):
             return Poison(f"the quantity of line {one.line_item_id} is not countable in its items")
-        most = line.quantity_micro - line.returned_micro
+        most = max(line.quantity_micro, line.shipped_micro) - line.returned_micro
         if quantity_micro > most:
             return Refusal(
                 Outcome.EXCEEDS_SHIPPED,

@@ -20,6 +20,7 @@ TYPE_NOS: dict[EventType, int] = {
     EventType.TRANSFER_RECEIVED: 12,
     EventType.CART_VALIDATED: 13,
     EventType.ORDER_PLACED: 15,
+    EventType.ORDER_UPDATED: 16,
     EventType.ORDER_CANCELED: 17,
     EventType.ORDER_FULFILLED: 18,
     EventType.ORDER_RETURNED: 20,

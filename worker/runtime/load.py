@@ -38,7 +38,7 @@ from worker.domain.model import (
     TransferLine,
     Traveling,
 )
-from worker.domain.needs import Needs, item_ids_made, needs_of
+from worker.domain.needs import Needs, edited_variant_ids, item_ids_made, needs_of
 from worker.runtime.catalogue import item_of
 from worker.runtime.codes import STRATEGIES, STRATEGY_NOS
 from worker.runtime.decode import Arrival
@@ -87,6 +87,8 @@ class OrderHead(NamedTuple):
     cart_id: str | None
     canceled: bool = False
     canceled_line_ids: frozenset[str] = frozenset()
+    version: int | None = None
+    edited: bool = False
 
 
 class ItemNos(NamedTuple):
@@ -232,6 +234,8 @@ class Loaded:
                 head.placement_hash,
                 head.canceled,
                 head.canceled_line_ids,
+                head.version,
+                head.edited,
             )
         if self.orders.lines or self.orders.parked:
             _fill({order.order_no: order for order in orders.values()}, self.orders, levels)
@@ -274,6 +278,8 @@ class Loader:
         self.interned = interned
         self.types_by_topic = types_by_topic
         self.parked_deadline = parked_deadline
+        self._edited_variants: dict[str, set[str]] = {}
+        """By order, what its parked edits name, found too late to be locked: for the rerun."""
 
     async def load(
         self, connection: "Connection", events: Sequence[Event], redriven: Collection[tuple[str, str]] = ()
@@ -282,9 +288,10 @@ class Loader:
 
         `redriven` names those of the events that were counted in their order's revision when they parked.
 
-        Raises RerunError where the catalogue moved so that an item would be needed that is not locked.
+        Raises RerunError where an item is needed that is not locked: the catalogue moved, or an edit of one
+        of the orders is parked, which these events may release.
         """
-        needs = needs_of(events)
+        needs = self._needs(events)
         await self._know(connection, needs)
         made = await self._lock_catalogue(connection, needs, events)
         transfers = await self._lock_transfers(connection, needs)
@@ -375,6 +382,13 @@ class Loader:
                 LevelReservation(row["order_no"], row["order_id"], row["line_item_id"], row["quantity"])
             )
 
+    def _needs(self, events: Sequence[Event]) -> Needs:
+        """What the events name, and what the parked edits name that made this batch run again."""
+        needs = needs_of(events)
+        for order_id in self._edited_variants.keys() & needs.orders.keys():
+            needs.variant_ids |= self._edited_variants[order_id]
+        return needs
+
     async def _know(self, connection: "Connection", needs: Needs) -> None:
         await self.cache.know(
             connection, (*needs.variant_ids, *needs.variant_ids_read), needs.item_ids, needs.skus
@@ -451,10 +465,13 @@ class Loader:
                 head["cart_id"],
                 head["canceled"],
                 frozenset(head["canceled_line_ids"] or ()),
+                head["version"],
+                head["edited"],
             )
         rows = loaded.orders
         parked = await connection.fetch(ORDER_PARKED_READ, met)
         rows.parked = await parked_rows(connection, parked, self.interned, self.types_by_topic)
+        self._need_edited(rows.parked, ids, loaded.needs)
         rows.lines = await connection.fetch(ORDER_LINES_READ, met)
         placed = sorted({line["order_no"] for line in rows.lines})
         if not placed:
@@ -466,6 +483,20 @@ class Loader:
         rows.fulfillment_parts = await connection.fetch(ORDER_FULFILLMENT_PARTS_READ, placed)
         rows.returns = await connection.fetch(ORDER_RETURNS_READ, placed)
         rows.return_parts = await connection.fetch(ORDER_RETURN_PARTS_READ, placed)
+
+    def _need_edited(self, parked: Iterable[ParkedRow], ids: Mapping[int, str], needs: Needs) -> None:
+        """Parked edits may be released: raises RerunError where what they name is not locked.
+
+        Their lock order does not allow to lock it now; the rerun will know of it from the start.
+        """
+        self._edited_variants = {}
+        for row in parked:
+            if isinstance(row.decoded, Arrival) and row.order_no is not None:
+                named = edited_variant_ids(row.decoded.event)
+                self._edited_variants.setdefault(ids[row.order_no], set()).update(named)
+        if not needs.variant_ids.issuperset(set().union(*self._edited_variants.values())):
+            message = "a parked edit names variants that are not locked"
+            raise RerunError(message)
 
 
 async def _lock(connection: "Connection", statement: str, ids: Iterable[str]) -> dict[str, int]:

@@ -42,6 +42,7 @@ RESERVATIONS_ORPHANED_DELETE = sql.query("reservations_orphaned_delete")
 SET_GUARDS_PUT = sql.query("set_guards_put")
 TRANSFERS_UPDATE, TRANSFER_LINES_PUT = sql.query("transfers_update"), sql.query("transfer_lines_put")
 ORDERS_UPDATE = sql.query("orders_update")
+ORDER_LINES_UPDATE = sql.query("order_lines_update")
 RESERVATIONS_PUT, RESERVATIONS_DELETE = sql.query("reservations_put"), sql.query("reservations_delete")
 FULFILLMENTS_INSERT = sql.query("fulfillments_insert")
 FULFILLMENT_LINES_INSERT = sql.query("fulfillment_lines_insert")
@@ -338,7 +339,7 @@ async def _make_levels(
 # ── Orders ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-HEAD_WIDTH = 8
+HEAD_WIDTH = 10
 LINE_COLUMNS = ("order_no", "line_no", "line_item_id", "variant_no", "recipe_no", "quantity_micro")
 RESERVATION_COLUMNS = ("order_no", "line_no", "level_no", "quantity")
 
@@ -357,6 +358,14 @@ async def _write_orders(connection: "Connection", judged: Judged, recipe_nos: Ma
     if changed:
         await connection.execute(ORDERS_UPDATE, *_columns(changed, HEAD_WIDTH))
     new_lines = {id(line) for _, line in decision.lines_new}
+    edited = {
+        (order.order_no, line.line_no): line.quantity_micro
+        for order, line in decision.lines_changed
+        if id(line) not in new_lines
+    }
+    if edited:
+        rows = [(*key, quantity_micro) for key, quantity_micro in edited.items()]
+        await connection.execute(ORDER_LINES_UPDATE, *_columns(rows, 3))
     kept, gone = _reservation_changes(decision.orders_touched, new_lines)
     if kept:
         await connection.execute(RESERVATIONS_PUT, *_columns(kept, 4))
@@ -398,12 +407,17 @@ def _head_to_write(order: Order, stored: OrderHead, put: bool) -> Row | None:  #
         return None
     revision = max(order.revision, stored.revision)
     line_ids = order.canceled_line_ids
-    canceled = order.canceled, canonical(sorted(line_ids)).decode() if line_ids else None
+    put_later = (
+        order.canceled,
+        canonical(sorted(line_ids)).decode() if line_ids else None,
+        order.version,
+        order.edited,
+    )
     if not order.lines:
-        return order.order_no, revision, *stored[1:5], *canceled
+        return order.order_no, revision, *stored[1:5], *put_later
     strategy_no = STRATEGY_NOS[order.strategy]
     head = revision, order.placement_hash, order.sales_channel_id, strategy_no, order.cart_id
-    return order.order_no, *head, *canceled
+    return order.order_no, *head, *put_later
 
 
 def _reservation_changes(orders: Iterable[Order], new_lines: set[int]) -> tuple[list[Row], list[Row]]:
