@@ -243,7 +243,7 @@ create table order_line (
     recipe_no integer,
     quantity_micro bigint not null,
     constraint order_line_pkey PRIMARY KEY (order_no, line_no),
-    constraint order_line_quantity_micro_check CHECK ((quantity_micro >= 0))
+    constraint order_line_quantity_micro_check CHECK ((quantity_micro >= 0)) NOT VALID
 );
 
 create table order_return (
