@@ -11,6 +11,8 @@ from schemas.catalogue import (
     LocationUpdated,
     SalesChannelUpdated,
     VariantCreated,
+    VariantDeleted,
+    VariantUpdated,
 )
 from schemas.contract import Contract
 from schemas.event_type import EventType
@@ -30,6 +32,8 @@ __all__ = ["INPUTS", "EventData", "EventType"]
 
 EventData = (
     VariantCreated
+    | VariantUpdated
+    | VariantDeleted
     | LocationCreated
     | LocationUpdated
     | LocationDeleted
@@ -53,6 +57,8 @@ EventData = (
 INPUTS: Final[Mapping[str, type[Contract]]] = MappingProxyType(
     {
         EventType.VARIANT_CREATED: VariantCreated,
+        EventType.VARIANT_UPDATED: VariantUpdated,
+        EventType.VARIANT_DELETED: VariantDeleted,
         EventType.LOCATION_CREATED: LocationCreated,
         EventType.LOCATION_UPDATED: LocationUpdated,
         EventType.LOCATION_DELETED: LocationDeleted,

@@ -85,6 +85,20 @@ class VariantCreated(ItemAttributes):
     version: Version | None = None
 
 
+class VariantUpdated(VariantCreated):
+    """A product variant as it now stands: absolute, what is left out has its default.
+
+    Decimal places that are left out stay; they may be raised, not lowered. Placed orders are not touched.
+    """
+
+
+class VariantDeleted(Contract):
+    """A product variant is not sold any more; what is reserved of it is still shipped."""
+
+    variant_id: Id
+    version: Version | None = None
+
+
 class LocationCreated(Contract):
     """A stock location came to be."""
 

@@ -7,6 +7,8 @@ class EventType(StrEnum):
     """Type of an event as written on the wire; by default also the name of its topic (DESIGN §3)."""
 
     VARIANT_CREATED = "variant.created"
+    VARIANT_UPDATED = "variant.updated"
+    VARIANT_DELETED = "variant.deleted"
     LOCATION_CREATED = "location.created"
     LOCATION_UPDATED = "location.updated"
     LOCATION_DELETED = "location.deleted"

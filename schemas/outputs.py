@@ -95,7 +95,7 @@ class Answer(Contract):
 
 
 class VariantPart(Contract):
-    """One item of the recipe that a variant was made with."""
+    """One item of a variant's recipe."""
 
     inventory_item_id: Id
     sku: Id | None
@@ -103,12 +103,14 @@ class VariantPart(Contract):
 
 
 class VariantResult(Answer):
-    """Answers variant.created."""
+    """Answers events about a variant."""
 
-    type: Literal["variant.created"]
+    type: Literal["variant.created", "variant.updated", "variant.deleted"]
     variant_id: Id
     managed: bool | None = None
     inventory_items: Array[VariantPart] = ()
+    removed_items: Array[Id] = ()
+    """Items that went with the variant: none of them reserved, no other variant made of them."""
 
 
 class LocationResult(Answer):

@@ -56,6 +56,8 @@ class InputTopic:
 
 INPUT_TOPICS: Final = (
     InputTopic(EventType.VARIANT_CREATED, "variant_id"),
+    InputTopic(EventType.VARIANT_UPDATED, "variant_id"),
+    InputTopic(EventType.VARIANT_DELETED, "variant_id"),
     InputTopic(EventType.LOCATION_CREATED, "location_id"),
     InputTopic(EventType.LOCATION_UPDATED, "location_id"),
     InputTopic(EventType.LOCATION_DELETED, "location_id"),

@@ -428,6 +428,7 @@ create table variant (
     guard_source text,
     guard_time timestamp with time zone,
     catalogue_version bigint not null default 0,
+    deleted boolean not null default false,
     constraint variant_backorder_limit_check CHECK ((backorder_limit >= 0)),
     constraint variant_check CHECK ((known = (content_hash IS NOT NULL))),
     constraint variant_content_hash_check CHECK ((octet_length(content_hash) = 16)),
@@ -591,6 +592,61 @@ create view v_transfer as
      JOIN inventory_item i ON ((i.item_no = l.item_no)))
      JOIN location f ON ((f.location_no = t.from_location_no)))
      JOIN location d ON ((d.location_no = t.to_location_no)));
+
+CREATE OR REPLACE FUNCTION public.count_finer_v1(finer_item_no integer, places smallint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+    factor bigint;
+begin
+    select (10 ^ (places - i.decimal_places))::bigint into factor
+    from inventory_item as i
+    where i.item_no = finer_item_no and i.decimal_places < places
+    for no key update of i;
+    if factor is null then
+        return;
+    end if;
+
+    update inventory_item as i
+    set decimal_places = places, low_stock_threshold = i.low_stock_threshold * factor
+    where i.item_no = finer_item_no;
+
+    update level as l
+    set
+        stocked = l.stocked * factor, reserved = l.reserved * factor, incoming = l.incoming * factor,
+        damaged = l.damaged * factor, quarantined = l.quarantined * factor, shortfall = l.shortfall * factor,
+        low_stock_threshold = l.low_stock_threshold * factor, safety_stock = l.safety_stock * factor,
+        backorder_limit = l.backorder_limit * factor
+    where l.item_no = finer_item_no;
+
+    update movement as m set delta = m.delta * factor
+    from level as l where l.item_no = finer_item_no and m.level_no = l.level_no;
+
+    update reservation as r set quantity = r.quantity * factor
+    from level as l where l.item_no = finer_item_no and r.level_no = l.level_no;
+
+    update fulfillment_part as p set quantity = p.quantity * factor
+    from level as l where l.item_no = finer_item_no and p.level_no = l.level_no;
+
+    update order_return_part as p set quantity = p.quantity * factor
+    from level as l where l.item_no = finer_item_no and p.level_no = l.level_no;
+
+    update transfer_line as t set shipped = t.shipped * factor, received = t.received * factor
+    where t.item_no = finer_item_no;
+
+    update recipe_part as p set required = p.required * factor
+    where p.item_no = finer_item_no;
+
+    update catalogue_state as c set catalogue_version = c.catalogue_version + 1;
+
+    update inventory_item as i set catalogue_version = c.catalogue_version
+    from catalogue_state as c where i.item_no = finer_item_no;
+end
+$function$
+;
 
 CREATE OR REPLACE FUNCTION public.has_details(l level)
  RETURNS boolean

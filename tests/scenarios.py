@@ -180,13 +180,14 @@ class _Words:
 
 
 def _variant(subject: str, words: _Words) -> tuple[str, Json]:
-    """`variant mug sku=M`, `variant set = 1 cup + 2 #saucer`, `variant gift unmanaged`."""
+    """`variant mug sku=M`, `variant set = 1 cup + 2 #tea`, `variant gift unmanaged`, `… deleted`."""
     data: Json = {"variant_id": subject}
+    what = words.words.pop(0) if words.words[:1] in (["updated"], ["deleted"]) else "created"
     if "unmanaged" in words.words:
         data["manage_inventory"] = False
     elif words.words[:1] == ["="]:
         data["inventory_items"] = _parts(" ".join(words.words[1:]))
-    return "variant.created", data
+    return f"variant.{what}", data
 
 
 def _location(subject: str, words: _Words) -> tuple[str, Json]:

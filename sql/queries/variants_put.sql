@@ -4,7 +4,8 @@ update variant as v
 set
     known = true,
     sku = u.sku,
-    title = u.title,
+    title = coalesce(u.title, case when u.deleted then v.title end),
+    deleted = u.deleted,
     allow_backorder = u.allow_backorder,
     backorder_limit = u.backorder_limit,
     recipe_no = u.recipe_no,
@@ -15,6 +16,6 @@ set
     catalogue_version = $2
 from jsonb_to_recordset($1::jsonb) as u (
     variant_no int, sku text, title text, allow_backorder boolean, backorder_limit bigint, recipe_no int,
-    content_hash text, guard_version bigint, guard_source text, guard_time timestamptz
+    content_hash text, deleted boolean, guard_version bigint, guard_source text, guard_time timestamptz
 )
 where v.variant_no = u.variant_no

@@ -7,6 +7,7 @@ select
     v.backorder_limit,
     v.recipe_no,
     v.content_hash,
+    v.deleted,
     v.guard_version,
     v.guard_source,
     v.guard_time

@@ -71,6 +71,8 @@ def _facts_of(answer: Json) -> Iterator[str]:
         yield "made of {required_quantity} {inventory_item_id}".format(**part)
     for level in answer.get("levels", ()):
         yield "level {inventory_item_id} {location_id} {stocked}/{reserved} v{level_version}".format(**level)
+    if "removed_items" in answer:
+        yield from (f"{item} goes" for item in answer["removed_items"] or ("nothing",))
     for short in answer.get("short_items", ()):
         yield "short {inventory_item_id} {wanted}>{available}".format(**short)
     if "from_incoming" in answer:

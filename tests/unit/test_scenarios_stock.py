@@ -1,4 +1,4 @@
-"""Stock that travels: the rulings on transfers, sentence by sentence, as rows."""
+"""Stock that travels, and goods that change and go: their rulings, sentence by sentence, as rows."""
 
 import pytest
 
@@ -125,7 +125,151 @@ TRANSFERS = [
     ),
 ]
 
-SCENARIOS = [*TRANSFERS]
+VARIANTS = [
+    Scenario(
+        "a recipe that changes touches future orders only",
+        before="""
+            x: A 10
+            y: A 10
+            kit = 1 x + 2 y
+        """,
+        events="""
+            place o1: 1 kit                     -> applied, L1 holds 2 y A
+            variant kit updated = 1 x + 1 y     -> applied, made of 1 y
+            place o2: 1 kit                     -> applied, L1 holds 1 y A
+            ship o1/f1                          -> applied, L1 ships 2 y A
+        """,
+        after="""
+            x: A 9/1
+            y: A 8/1
+        """,
+    ),
+    Scenario(
+        "B18 · a part that leaves the recipe is still shipped, and comes back, with the order it was sold in",
+        before="""
+            x: A 10
+            y: A 10
+            kit = 1 x + 2 y
+        """,
+        events="""
+            place o1: 1 kit                     -> applied
+            variant kit updated = 1 x           -> applied
+            ship o1/f1                          -> applied
+            return o1/r1: L1 1                  -> applied, L1 restocks 2 y A
+        """,
+        after="""
+            x: A 10
+            y: A 10
+        """,
+    ),
+    Scenario(
+        "an update waits for the creation; an older one is stale",
+        events="""
+            variant mug updated sku=N version=3 -> parked, waits for variant mug
+            variant mug sku=M version=1         -> applied, then e1 applied
+            variant mug updated sku=K version=2 -> stale
+            set N A 4                           -> applied, level mug A 4/0 v1
+            set M A 4                           -> parked, waits for sku M
+        """,
+    ),
+    Scenario(
+        "management switched off: what is reserved ships, new orders reserve nothing, the level stays",
+        before="shirt: A 5",
+        events="""
+            place o1: 2 shirt                   -> applied
+            variant shirt updated sku=shirt manage_inventory=false -> applied
+            place o2: 9 shirt                   -> applied
+            ship o1/f1                          -> applied
+            variant shirt updated sku=shirt     -> applied, made of 1 shirt
+            place o3: 4 shirt                   -> insufficient_stock, short L1 shirt 4>3
+        """,
+        after="shirt: A 3",
+    ),
+    Scenario(
+        "an update tells the item's threshold; left out, there is none",
+        before="shirt: A 5",
+        events="""
+            variant shirt updated sku=shirt low_stock_threshold=4 -> applied
+            place o1: 1 shirt                   -> applied, alert low_stock shirt A 4
+            variant shirt updated sku=shirt     -> applied
+            adjust shirt A 1                    -> applied
+            place o2: 1 shirt                   -> applied, no alert
+        """,
+    ),
+    Scenario(
+        "lowering decimal places is refused; left out, they stay",
+        before="cloth (2 places): A 1.50",
+        events="""
+            variant cloth updated sku=cloth decimal_places=1 -> conflict
+            variant cloth updated sku=cloth                  -> applied
+            place o1: 0.25 cloth                -> applied
+        """,
+        after="cloth: A 1.5/0.25",
+    ),
+    Scenario(
+        "deleted: unsellable at once; its item and levels go where nothing is reserved",
+        before="shirt: A 5, B 3",
+        events="""
+            set shirt B 2 incoming              -> applied
+            variant shirt deleted               -> applied, shirt goes
+            cart c1: 1 shirt                    -> unknown_variant, unknown shirt
+            place o1: 1 shirt                   -> unknown_variant, unknown shirt
+            set shirt A 4                       -> parked, waits for sku shirt
+            set shirt A 4 by=variant_id         -> conflict
+            variant shirt deleted               -> already_applied
+            variant shirt updated               -> conflict
+        """,
+        after="shirt: A 0, B 0",
+    ),
+    Scenario(
+        "B73 · deleted while reserved: reservations, shipments and returns go on",
+        before="shirt: A 10",
+        events="""
+            place o1: 2 shirt                   -> applied
+            variant shirt deleted               -> applied, nothing goes
+            place o2: 1 shirt                   -> unknown_variant
+            set shirt A 9                       -> applied
+            ship o1/f1: L1 1                    -> applied
+            return o1/r1: L1 1                  -> applied
+        """,
+        after="shirt: A 9/1",
+    ),
+    Scenario(
+        "an item that another variant is made of stays, and so do the parts of a kit",
+        before="""
+            cup: A 3
+            set = 2 cup
+        """,
+        events="""
+            variant cup deleted                 -> applied, nothing goes
+            place o1: 1 set                     -> applied
+            variant set deleted                 -> applied, nothing goes
+        """,
+        after="cup: A 3/2",
+    ),
+    Scenario(
+        "created again it is made anew, with its levels at nothing",
+        before="shirt: A 5",
+        events="""
+            variant shirt deleted               -> applied, shirt goes
+            variant shirt sku=shirt             -> applied, made of 1 shirt
+            cart c1: 1 shirt                    -> insufficient_stock, L1 has 0
+            set shirt A 2                       -> applied, level shirt A 2/0 v3
+            place o1: 1 shirt                   -> applied
+        """,
+        after="shirt: A 2/1",
+    ),
+    Scenario(
+        "deleted before it is created: waits, and then goes at once",
+        events="""
+            variant mug deleted                 -> parked, waits for variant mug
+            variant mug sku=M                   -> applied, then e1 applied
+            cart c1: 1 mug                      -> unknown_variant
+        """,
+    ),
+]
+
+SCENARIOS = [*TRANSFERS, *VARIANTS]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

@@ -25,7 +25,7 @@ from schemas.stock import StockAdjusted, StockSet
 from schemas.topics import Output
 from tests.scenarios import Told
 from worker.domain.decide import decide
-from worker.domain.decision import Decision, Lacking, Verdict
+from worker.domain.decision import Decision, Finer, Lacking, Verdict
 from worker.domain.event import HASH_VERSION, Event
 from worker.domain.model import (
     Bucket,
@@ -38,6 +38,7 @@ from worker.domain.model import (
     SetKey,
     Snapshot,
     Transfer,
+    Variant,
     WaitKind,
 )
 from worker.domain.needs import Needs, edited_variant_ids, item_ids_made, needs_of
@@ -113,6 +114,7 @@ class World:
             if isinstance(decision, Lacking):
                 reservations = {self._level_no(level): self._reservations(level) for level in decision.levels}
                 continue
+            assert not isinstance(decision, Finer), "shown on the database only"
             self._adopt(state, snapshot.catalogue)
             return decision
         raise AssertionError("what was lacking was given")
@@ -155,6 +157,11 @@ class World:
             variants={one: variant for one, variant in whole.variants.items() if one in named},
             locations=dict(whole.locations),
             channels=dict(whole.channels),
+            items_gone={
+                one: item
+                for one, item in whole.items_gone.items()
+                if one in whole.item_nos and one not in whole.items_by_id
+            },
             item_nos=whole.item_nos,
             variant_nos=whole.variant_nos,
             location_nos=whole.location_nos,
@@ -172,6 +179,10 @@ class World:
             for line in order.lines:
                 locked |= {part.item.item_no for part in line.recipe.parts} if line.recipe else set()
         read = locked | _items_of(view, needs.variant_ids_read)
+        links = {
+            item_no: {one.variant_id for one in whole.variants.values() if item_no in _items_of_one(one)}
+            for item_no in _items_of(whole, needs.variant_ids_deleted)
+        }
         return Snapshot(
             now=NOW,
             parked_deadline=UNTIL,
@@ -182,6 +193,7 @@ class World:
             set_guards=state.set_guards,
             reservations_by_level=reservations,
             transfers=transfers,
+            links=links,
         )
 
     def _parked_of(self, order_id: str) -> list[ParkedEvent]:
@@ -202,8 +214,12 @@ class World:
 
     def _adopt(self, state: State, view: Catalogue) -> None:
         """Keep what the rules changed in the working copies."""
-        for name in ("items_by_id", "items_by_sku", "variants", "locations", "channels"):
-            getattr(state.catalogue, name).update(getattr(view, name))
+        whole = state.catalogue
+        for item_id in view.items_gone.keys() - view.items_by_id.keys():
+            whole.items_by_id.pop(item_id, None)
+        for name in ("items_gone", "items_by_id", "variants", "locations", "channels"):
+            getattr(whole, name).update(getattr(view, name))
+        whole.items_by_sku = {item.sku: item for item in whole.items_by_id.values() if item.sku}
         self.state = state
 
     def _kept(self, decision: Decision) -> list[Verdict]:
@@ -331,5 +347,9 @@ def _place(level: Level) -> tuple[int, int]:
 
 
 def _items_of(catalogue: Catalogue, variant_ids: set[str]) -> set[int]:
-    recipes = [catalogue.variants[one].recipe for one in variant_ids if one in catalogue.variants]
-    return {part.item.item_no for recipe in recipes if recipe for part in recipe.parts}
+    known = [catalogue.variants[one] for one in variant_ids if one in catalogue.variants]
+    return {item_no for variant in known for item_no in _items_of_one(variant)}
+
+
+def _items_of_one(variant: Variant) -> set[int]:
+    return {part.item.item_no for part in variant.recipe.parts} if variant.recipe else set()

@@ -126,6 +126,7 @@ class _Day:
         self._say_nonsense()
         self._receive()
         self._transfer()
+        self._change_goods()
         self._repeat()
         return [catalogue, kits, count, *self._hours()]
 
@@ -484,6 +485,15 @@ class _Day:
                 lines = [{"sku": good.sku, "quantity": units} for good in pieces]
                 self._add("transfer.received", WAREHOUSE, left + 60 + 5 * part, van | {"lines": lines})
         self._add("transfer.received", WAREHOUSE, 560, {"transfer_id": "van-2", "lines": [], "closed": True})
+
+    def _change_goods(self) -> None:
+        """Titles mended, one of them late; a good taken out of sale and one that nobody ever had."""
+        pieces = [good for good in self._goods if good.kind is Kind.PIECE]
+        for good in pieces[-3:]:
+            data = variant_data(good) | {"title": f"{good.variant_id} (new label)", "version": 3}
+            self._add("variant.updated", CATALOGUE, 415, data)
+        self._add("variant.updated", CATALOGUE, 410, variant_data(pieces[-1]) | {"version": 2}, late=30)
+        self._add("variant.deleted", CATALOGUE, 800, {"variant_id": pieces[-2].variant_id, "version": 4})
 
     def _change_the_map(self) -> None:
         """A pop-up store opens at noon and closes in the evening; its till's channel is told of too late."""

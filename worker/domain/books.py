@@ -48,6 +48,7 @@ class Books:
         "_verdicts",
         "catalogue",
         "decision",
+        "finer",
         "items_locked",
         "lacking",
         "levels",
@@ -65,6 +66,8 @@ class Books:
         self.decision = Decision()
         self.lacking: set[Level] = set()
         """Levels whose reservations a rule had to name and found not loaded."""
+        self.finer: dict[int, int] = {}
+        """Items, by number, that have to be counted in so many decimal places before this can be decided."""
         self.touched: dict[Level, int | None] = {}
         """What was available before the present event; None for a level that it makes (no crossing)."""
         self._movements = self.decision.movements

@@ -16,8 +16,8 @@ def cart_validated(books: Books, event: Event) -> Verdict:
     """Answers per line what its sales channel has of it; reserves nothing.
 
     What it confirms, the next order placed alone gets: the same lines are taken out of the same free units.
-    Lines share their stock in their order. A variant that nobody has created is not for sale, and neither is
-    anything in a channel that nobody has set.
+    Lines share their stock in their order. A variant that nobody has created, or that was deleted, is not for
+    sale, and neither is anything in a channel that nobody has set.
     """
     data = event.data
     assert isinstance(data, CartValidated)
@@ -27,7 +27,7 @@ def cart_validated(books: Books, event: Event) -> Verdict:
     demands: dict[str, Demand] = {}
     for line in data.lines:
         variant = variants.get(line.variant_id)
-        if variant is None or variant.recipe is None:
+        if variant is None or variant.deleted or variant.recipe is None:
             continue
         quantity_micro = micro(line.quantity)
         if not fits(quantity_micro, variant.recipe):
@@ -36,7 +36,11 @@ def cart_validated(books: Books, event: Event) -> Verdict:
         demands[line.line_item_id] = Demand(
             line.line_item_id, line.variant_id, variant.recipe, quantity_micro, locations
         )
-    unknown = {line.variant_id: None for line in data.lines if line.variant_id not in variants}
+    unknown = {
+        line.variant_id: None
+        for line in data.lines
+        if line.variant_id not in variants or variants[line.variant_id].deleted
+    }
     answer["lines"], shortages = _lines(data, demands, unknown, free_units(books.levels, demands.values()))
     if unknown:
         answer["unknown_variants"] = list(unknown)

@@ -21,9 +21,8 @@ from worker.domain.catalogue import (
     location_deleted,
     location_updated,
     sales_channel_updated,
-    variant_created,
 )
-from worker.domain.decision import Decision, Lacking, Verdict
+from worker.domain.decision import Decision, Finer, Lacking, Verdict
 from worker.domain.edits import order_updated
 from worker.domain.event import Event
 from worker.domain.fulfillments import order_fulfilled
@@ -33,12 +32,15 @@ from worker.domain.reservations import reservation_moved
 from worker.domain.returns import order_returned
 from worker.domain.stock import stock_adjusted, stock_received, stock_set
 from worker.domain.transfers import transfer_received, transfer_shipped
+from worker.domain.variants import variant_created, variant_deleted, variant_updated
 
 Rule = Callable[[Books, Event], Verdict]
 """Judges one event on the books as the events before it left them."""
 
 RULES: Mapping[EventType, Rule] = {
     EventType.VARIANT_CREATED: variant_created,
+    EventType.VARIANT_UPDATED: variant_updated,
+    EventType.VARIANT_DELETED: variant_deleted,
     EventType.LOCATION_CREATED: location_created,
     EventType.LOCATION_UPDATED: location_updated,
     EventType.LOCATION_DELETED: location_deleted,
@@ -96,14 +98,14 @@ def decide(
     redriven: Redriven = MappingProxyType({}),
     *,
     releasing_max: int = RELEASING_VERDICTS_MAX,
-) -> Decision | Lacking:
+) -> Decision | Lacking | Finer:
     """Judge the events in order; gives everything that has to be written and told.
 
     Changes the snapshot's working copies. An event that parks here and becomes final here has two verdicts,
     the first `superseded`. Gives `Lacking` where an alert has to name reservations that were not loaded; the
-    snapshot is then spent. From `releasing_max` verdicts on, parked events of orders are left to be looked at
-    again after the commit; 0 tells an event that cannot be written from one that it would release (protocol
-    §2.5).
+    snapshot is then spent; likewise `Finer` where an item must be counted in more decimal places first. From
+    `releasing_max` verdicts on, parked events of orders are left to be looked at again after the commit; 0
+    tells an event that cannot be written from one that it would release (protocol §2.5).
     """
     books = Books(snapshot)
     waiting: dict[str, list[_Waiting]] = {}
@@ -122,6 +124,8 @@ def decide(
         _record(books, verdict)
         if order is not None and (order.parked or order.order_id in waiting):
             _judge_again(books, order, _queue(waiting, order, redriven), releasing_max)
+    if books.finer:
+        return Finer(books.finer)
     if books.lacking:
         return Lacking(frozenset(books.lacking))
     return books.decision

@@ -1,5 +1,6 @@
 """What a decision gives back: one verdict per judged event, and everything that has to be written."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -108,6 +109,8 @@ class Decision:
     transfers_touched: dict[Transfer, None] = field(default_factory=dict)
     """Transfers that were shipped, received or closed (an ordered set)."""
     items_put: list[ItemPut] = field(default_factory=list)
+    items_removed: list[Item] = field(default_factory=list)
+    """Items that went with their variants; their levels are empty."""
     variants_put: list[VariantPut] = field(default_factory=list)
     locations_put: list[Location] = field(default_factory=list)
     channels_put: list[Channel] = field(default_factory=list)
@@ -118,6 +121,14 @@ class Decision:
     """Place in `movements` -> order number, where it is not that of the verdict's order."""
     provided: dict[WaitsFor, None] = field(default_factory=dict)
     """What parked events of other subjects may now be waiting for no longer: looked up after the commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finer:
+    """Items have to be counted in more decimal places before anything is decided."""
+
+    decimal_places: Mapping[int, int]
+    """By item number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,13 +90,13 @@ def _edit(books: Books, order: Order, data: OrderUpdated) -> Edit | Obstacle:
     firm: dict[int, str] = {}
     line_no = len(order.lines)
     for told in data.lines:
-        line: Line | WaitsFor | None = known.pop(told.line_item_id, None)
+        line: Line | WaitsFor | Refusal | None = known.pop(told.line_item_id, None)
         if line is None and not told.quantity:
             continue
         if line is None:
             line_no += 1
             line = _new_line(books, line_no, told)
-        if isinstance(line, WaitsFor):
+        if isinstance(line, WaitsFor | Refusal):
             return line
         change = _change(order, line, told)
         if not isinstance(change, Change):
@@ -110,11 +110,13 @@ def _edit(books: Books, order: Order, data: OrderUpdated) -> Edit | Obstacle:
     return Edit(changes, firm)
 
 
-def _new_line(books: Books, line_no: int, told: EditedLine) -> Line | WaitsFor:
+def _new_line(books: Books, line_no: int, told: EditedLine) -> Line | WaitsFor | Refusal:
     """A line that the order did not have, with the recipe as it now is; nothing of it is ordered yet."""
     variant = books.catalogue.variants.get(told.variant_id)
     if variant is None:
         return WaitsFor(WaitKind.VARIANT, told.variant_id)
+    if variant.deleted:
+        return Refusal(Outcome.UNKNOWN_VARIANT, f"variant {told.variant_id} was deleted")
     return Line(line_no, told.line_item_id, told.variant_id, variant.variant_no, variant.recipe, 0)
 
 

@@ -8,7 +8,7 @@ Units: item quantities are integers in the item's smallest unit (10 ** -decimal_
 end in `_micro` and are millionths of a unit (`schemas.quantity`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -105,6 +105,8 @@ class Variant:
     content_hash: bytes
     """Body hash of the event that made it what it is: tells `already_applied` from `conflict`."""
     guard: Guard = Guard()
+    deleted: bool = False
+    """Not sold any more; what is reserved of it lives on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ class Catalogue:
     variants: dict[str, Variant] = field(default_factory=dict)
     locations: dict[str, Location] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
+    items_gone: dict[str, Item] = field(default_factory=dict)
+    """Items that went with their variants, of those that a catalogue event of the batch may make."""
     item_nos: Mapping[str, int] = field(default_factory=dict)
     variant_nos: Mapping[str, int] = field(default_factory=dict)
     location_nos: Mapping[str, int] = field(default_factory=dict)
@@ -366,6 +370,8 @@ class Snapshot:
     reservations_by_level: Mapping[int, Sequence["LevelReservation"]]
     """level_no -> all its reservations, for levels whose uncovered lines had to be loaded."""
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
+    links: Mapping[int, Collection[str]] = field(default_factory=dict)
+    """item_no -> ids of the variants made of it, for items of variants that the batch deletes."""
     ledgers: Mapping[int, "Ledger"] = field(default_factory=dict)
     """level_no -> what its ledger comes to, for levels to be repaired."""
 

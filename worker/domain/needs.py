@@ -12,6 +12,8 @@ from schemas.catalogue import (
     Part,
     SalesChannelUpdated,
     VariantCreated,
+    VariantDeleted,
+    VariantUpdated,
 )
 from schemas.event_type import EventType
 from schemas.internal import AuditRepaired
@@ -54,6 +56,8 @@ class Needs:
     channel_ids_made: set[str] = field(default_factory=set)
     levels_audited: set[tuple[str, str]] = field(default_factory=set)
     """Item and location of levels whose whole ledger is read."""
+    variant_ids_deleted: set[str] = field(default_factory=set)
+    """Variants that go: who else is made of their items is read."""
     sets_stock: bool = False
     """Whether the guards of stock.set are read."""
 
@@ -73,9 +77,9 @@ def edited_variant_ids(event: Event) -> set[str]:
 
 
 def item_ids_made(event: Event, items_by_sku: Mapping[str, Item]) -> tuple[str, ...]:
-    """Ids of the items that a variant.created may make or link: rows to upsert and lock; else nothing.
+    """Ids of the items that a variant created or updated may make or link: rows to upsert and lock.
 
-    The rules look again under the locks (`worker.domain.catalogue`): an item made since is linked instead.
+    The rules look again under the locks (`worker.domain.variants`): an item made since is linked instead.
     """
     data = event.data
     if not isinstance(data, VariantCreated) or not data.manage_inventory:
@@ -186,9 +190,9 @@ def _transfer_received(needs: Needs, event: Event) -> None:
         _item(needs, line)
 
 
-def _variant_created(needs: Needs, event: Event) -> None:
+def _variant_told(needs: Needs, event: Event) -> None:
     data = event.data
-    assert isinstance(data, VariantCreated)
+    assert isinstance(data, VariantCreated | VariantUpdated)
     needs.variant_ids_made.add(data.variant_id)
     needs.variant_ids.add(data.variant_id)
     if not data.inventory_items:
@@ -201,6 +205,14 @@ def _variant_created(needs: Needs, event: Event) -> None:
         else:
             assert part.sku is not None
             needs.skus.add(part.sku)
+
+
+def _variant_deleted(needs: Needs, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, VariantDeleted)
+    needs.variant_ids_made.add(data.variant_id)
+    needs.variant_ids.add(data.variant_id)
+    needs.variant_ids_deleted.add(data.variant_id)
 
 
 def _location(needs: Needs, event: Event) -> None:
@@ -230,7 +242,9 @@ def _audit_repaired(needs: Needs, event: Event) -> None:
 
 
 _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
-    EventType.VARIANT_CREATED: _variant_created,
+    EventType.VARIANT_CREATED: _variant_told,
+    EventType.VARIANT_UPDATED: _variant_told,
+    EventType.VARIANT_DELETED: _variant_deleted,
     EventType.LOCATION_CREATED: _location,
     EventType.LOCATION_UPDATED: _location,
     EventType.LOCATION_DELETED: _location,

@@ -39,6 +39,8 @@ def order_placed(books: Books, event: Event) -> Verdict:
     firm: dict[int, str] = {}
     lines = _frozen_lines(books, data.lines, firm)
     if not isinstance(lines, list):
+        if isinstance(lines, Refusal):
+            answer["unknown_variants"] = _deleted(books, data)
         return stopped(event, lines, books.snapshot, answer, order)
     strategy = data.strategy or PRIORITY
     wanted = lines
@@ -78,6 +80,13 @@ def _placed_too_late(books: Books, event: Event, data: OrderPlaced, order: Order
     return stopped(event, refusal, books.snapshot, answer, order)
 
 
+def _deleted(books: Books, data: OrderPlaced) -> list[str]:
+    """The variants that the order names although they are sold no more."""
+    variants = books.catalogue.variants
+    named = dict.fromkeys(line.variant_id for line in data.lines)
+    return [one for one in named if one in variants and variants[one].deleted]
+
+
 def _keep_placed(books: Books, order: Order, data: OrderPlaced, lines: list[Line]) -> None:
     """The order says from now on what its placement said."""
     order.lines = lines
@@ -90,7 +99,7 @@ def _keep_placed(books: Books, order: Order, data: OrderPlaced, lines: list[Line
 
 def _frozen_lines(
     books: Books, ordered: Iterable[OrderLine], firm: dict[int, str] | None
-) -> list[Line] | WaitsFor | Poison:
+) -> list[Line] | WaitsFor | Refusal | Poison:
     """The order's lines with their recipes as they now are; later changes of a recipe never touch them.
 
     Fills `firm` with the location of each line that names one, by line number; None: no location matters.
@@ -102,6 +111,8 @@ def _frozen_lines(
         variant = variants.get(variant_id)
         if variant is None:
             return WaitsFor(WaitKind.VARIANT, variant_id)
+        if variant.deleted and firm is not None:
+            return Refusal(Outcome.UNKNOWN_VARIANT, f"variant {variant_id} was deleted")
         if location_id is not None and firm is not None:
             if location_id not in books.catalogue.locations:
                 return WaitsFor(WaitKind.LOCATION, location_id)

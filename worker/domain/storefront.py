@@ -17,6 +17,7 @@ class Availability(NamedTuple):
 
 
 UNMANAGED = Availability(None, None)
+GONE = Availability(0, 0)
 
 
 def availability_of(variant: Variant, locations: Sequence[Location], levels: Levels) -> Availability:
@@ -25,6 +26,8 @@ def availability_of(variant: Variant, locations: Sequence[Location], levels: Lev
     By the rule that carts and orders share (DESIGN §4 rule 1): kits, safety stock and all.
     """
     recipe = variant.recipe
+    if variant.deleted:
+        return GONE
     if recipe is None:
         return UNMANAGED
     demand = Demand("", variant.variant_id, recipe, MICRO, locations)

@@ -172,6 +172,7 @@ def _variant(row: "asyncpg.Record", recipe: Recipe | None) -> Variant:
         recipe,
         row["content_hash"],
         _guard(row),
+        row["deleted"],
     )
 
 

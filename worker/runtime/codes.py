@@ -9,6 +9,8 @@ from schemas.outcome import Outcome
 
 TYPE_NOS: dict[EventType, int] = {
     EventType.VARIANT_CREATED: 1,
+    EventType.VARIANT_UPDATED: 2,
+    EventType.VARIANT_DELETED: 3,
     EventType.LOCATION_CREATED: 4,
     EventType.LOCATION_UPDATED: 5,
     EventType.LOCATION_DELETED: 6,

@@ -58,7 +58,7 @@ VARIANTS_LOCK = sql.query("variants_lock")
 LOCATIONS_LOCK = sql.query("locations_lock")
 CHANNELS_LOCK = sql.query("sales_channels_lock")
 ITEMS_MAKE = sql.query("items_make")
-ITEM_NOS_READ = sql.query("item_nos_read")
+ITEMS_MADE_READ, ITEM_LINKS_READ = sql.query("items_made_read"), sql.query("item_links_read")
 ORDER_HEADS_READ = sql.query("order_heads_read")
 ORDER_LINES_READ = sql.query("order_lines_read")
 ORDER_RESERVATIONS_READ = sql.query("order_reservations_read")
@@ -134,7 +134,7 @@ class Loaded:
     item_nos: ItemNos
     cache: "CatalogueCache"
     made: Catalogue
-    """Only its `*_nos`: the catalogue rows locked for this batch's catalogue events."""
+    """Only its `*_nos` and `items_gone`: the catalogue rows locked for this batch's catalogue events."""
     heads: dict[str, OrderHead]
     events_counted: dict[str, int]
     """By how much the lock raised each order's revision."""
@@ -142,6 +142,8 @@ class Loaded:
     orders: OrderRows
     parked_until: datetime
     transfers: TransferRows
+    links: "list[asyncpg.Record]" = field(default_factory=list)
+    """Which variants are made of the items of variants that the batch deletes."""
     set_guards: "list[asyncpg.Record]" = field(default_factory=list)
     reservations_by_level: dict[int, list[LevelReservation]] = field(default_factory=dict)
     ledgers: dict[int, Ledger] = field(default_factory=dict)
@@ -161,6 +163,7 @@ class Loaded:
         needs = self.needs
         catalogue = self.cache.view([*needs.variant_ids, *needs.variant_ids_read], needs.item_ids, needs.skus)
         catalogue.item_nos = self.made.item_nos
+        catalogue.items_gone = dict(self.made.items_gone)
         catalogue.variant_nos = self.made.variant_nos
         catalogue.location_nos = self.made.location_nos
         catalogue.channel_nos = self.made.channel_nos
@@ -177,6 +180,7 @@ class Loaded:
             reservations_by_level=self.reservations_by_level,
             transfers=self._transfers(),
             ledgers=self.ledgers,
+            links=self._links(),
         )
 
     def _levels(self, items: Mapping[int, Item]) -> tuple[dict[int, dict[int, Level]], dict[int, Level]]:
@@ -196,9 +200,10 @@ class Loaded:
             row["versions"],
             strict=True,
         ):
-            level = Level(
-                level_no, items[item_no], locations[location_no], stocked, reserved, version=version
-            )
+            item = items.get(item_no)
+            if item is None:
+                continue  # locked for a recipe that another worker has changed since: no event names it now
+            level = Level(level_no, item, locations[location_no], stocked, reserved, version=version)
             by_no[level_no] = level
             levels[item_no][location_no] = level
         if row["detail_level_nos"] is not None:
@@ -255,10 +260,18 @@ class Loaded:
             transfers[row["transfer_no"]].lines[line.item.item_no] = line
         return {transfer.transfer_id: transfer for transfer in transfers.values()}
 
+    def _links(self) -> dict[int, set[str]]:
+        links: dict[int, set[str]] = {}
+        for row in self.links:
+            links.setdefault(row["item_no"], set()).add(row["variant_id"])
+        return links
+
     def _set_guards(self, levels_by_no: Mapping[int, Level]) -> dict[SetKey, Guard]:
         guards = {}
         for row in self.set_guards:
-            level = levels_by_no[row["level_no"]]
+            level = levels_by_no.get(row["level_no"])
+            if level is None:
+                continue
             key = SetKey(level.item.item_no, level.location.location_no, row["bucket"], row["source"])
             guards[key] = Guard(row["version"], row["source"], row["time"])
         return guards
@@ -333,6 +346,8 @@ class Loader:
             transfers=transfers,
         )
         await self._read_orders(connection, loaded)
+        if needs.variant_ids_deleted:
+            loaded.links = await connection.fetch(ITEM_LINKS_READ, sorted(needs.variant_ids_deleted))
         if needs.sets_stock and row["level_nos"] is not None:
             loaded.set_guards = await connection.fetch(SET_GUARDS_READ, row["level_nos"])
         if needs.levels_audited:
@@ -422,8 +437,9 @@ class Loader:
                 {item_id for event in events for item_id in item_ids_made(event, named.items_by_sku)}
             )
             await connection.execute(ITEMS_MAKE, item_ids)
-            rows = await connection.fetch(ITEM_NOS_READ, item_ids)
+            rows = await connection.fetch(ITEMS_MADE_READ, item_ids)
             made.item_nos = {row["inventory_item_id"]: row["item_no"] for row in rows}
+            made.items_gone = {row["inventory_item_id"]: item_of(row) for row in rows if row["gone"]}
         return made
 
     async def _lock_transfers(self, connection: "Connection", needs: Needs) -> TransferRows:
@@ -535,7 +551,8 @@ def _recipe_items(catalogue: Catalogue, variant_ids: Iterable[str]) -> set[int]:
 
 
 def _items_by_no(catalogue: Catalogue, recipes: Mapping[int, Recipe]) -> dict[int, Item]:
-    items = {item.item_no: item for item in catalogue.items_by_id.values()}
+    items = {item.item_no: item for item in catalogue.items_gone.values()}
+    items.update((item.item_no, item) for item in catalogue.items_by_id.values())
     items.update((item.item_no, item) for item in catalogue.items_by_sku.values())
     for variant in catalogue.variants.values():
         if variant.recipe is not None:

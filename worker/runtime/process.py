@@ -18,13 +18,13 @@ from asyncpg.transaction import Transaction
 import sql
 from schemas.outcome import DeadReason, Outcome
 from worker.domain.decide import RELEASING_VERDICTS_MAX, decide
-from worker.domain.decision import Decision, Lacking, Verdict
+from worker.domain.decision import Decision, Finer, Lacking, Verdict
 from worker.domain.event import Event, is_other_body
 from worker.domain.model import ParkedEvent, Snapshot, WaitKind, WaitsFor
 from worker.runtime.answer import AnswerWriter, DeadLetter
 from worker.runtime.codes import DEAD_NO, PARKED_NO, PLACES_PER_BATCH
 from worker.runtime.decode import Arrival, Poison, RawRecord
-from worker.runtime.load import Loaded, Loader
+from worker.runtime.load import Loaded, Loader, RerunError
 from worker.runtime.parked import ParkedRow
 from worker.runtime.records import OutRecord, pack, unpack
 from worker.runtime.write import EventKey, Judged, Origin, write, write_dead, write_withdrawn
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 INBOX_READ = sql.query("inbox_read")
 BATCHES_READ = sql.query("batches_read")
+COUNT_FINER = sql.query("count_finer")
 BATCH_INSERT, BATCH_NUMBER = sql.query("batch_insert"), sql.query("batch_number")
 DEAD_LETTERS_READ, DEAD_LETTERS_INSERT = sql.query("dead_letters_read"), sql.query("dead_letters_insert")
 
@@ -100,6 +101,14 @@ class CommitUnknownError(Exception):
         self.committed = committed
 
 
+class _FinerError(Exception):
+    """Items have to be counted in more decimal places before the batch can be decided."""
+
+    def __init__(self, decimal_places: Mapping[int, int]) -> None:
+        super().__init__("items have to be counted in more decimal places")
+        self.decimal_places = decimal_places
+
+
 @dataclass(slots=True)
 class Sorted:
     """The work after the inbox was read: what is to be judged, told again, or dead."""
@@ -146,6 +155,11 @@ class Processor:
         await transaction.start()
         try:
             committed = await self._write_all(connection, work, meanwhile)
+        except _FinerError as error:
+            await _roll_back(connection, transaction)
+            await self._count_finer(connection, error.decimal_places)
+            message = "items are counted in more decimal places from now on"
+            raise RerunError(message) from error
         except BaseException:
             await _roll_back(connection, transaction)
             raise
@@ -156,6 +170,12 @@ class Processor:
                 raise CommitUnknownError(committed) from error
             raise
         return committed
+
+    async def _count_finer(self, connection: "Connection", decimal_places: Mapping[int, int]) -> None:
+        """Raise the decimal places of items, in a transaction of its own: no quantity changes by that."""
+        async with connection.transaction():
+            for item_no, places in sorted(decimal_places.items()):
+                await connection.execute(COUNT_FINER, item_no, places)
 
     async def _intern(self, connection: "Connection", work: Work) -> None:
         interned = self.interned
@@ -268,6 +288,8 @@ class Processor:
             match decide(sorted_out.events, snapshot, sorted_out.redriven, releasing_max=releasing_max):
                 case Decision() as decision:
                     return snapshot, decision
+                case Finer(decimal_places=decimal_places):
+                    raise _FinerError(decimal_places)
                 case Lacking(levels=levels):
                     await self.loader.load_reservations(connection, loaded, levels)
 

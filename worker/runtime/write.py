@@ -51,7 +51,8 @@ RETURNS_INSERT = sql.query("returns_insert")
 RETURN_LINES_INSERT = sql.query("return_lines_insert")
 RETURN_PARTS_INSERT = sql.query("return_parts_insert")
 CATALOGUE_BUMP = sql.query("catalogue_bump")
-ITEMS_PUT, VARIANTS_PUT = sql.query("items_put"), sql.query("variants_put")
+ITEMS_PUT, ITEMS_REMOVE = sql.query("items_put"), sql.query("items_remove")
+VARIANTS_PUT = sql.query("variants_put")
 RECIPES_INSERT, RECIPE_PARTS_INSERT = sql.query("recipes_insert"), sql.query("recipe_parts_insert")
 LOCATIONS_PUT, CHANNELS_PUT = sql.query("locations_put"), sql.query("sales_channels_put")
 INBOX_SETTLE, INBOX_DEAD_INSERT = sql.query("inbox_settle"), sql.query("inbox_dead_insert")
@@ -239,6 +240,8 @@ async def _write_catalogue(connection: "Connection", decision: Decision) -> dict
         ]
         await connection.execute(ITEMS_PUT, json_rows(items), version)
     recipe_nos = await _write_recipes(connection, decision)
+    if decision.items_removed:
+        await connection.execute(ITEMS_REMOVE, [item.item_no for item in decision.items_removed], version)
     if decision.variants_put:
         await connection.execute(VARIANTS_PUT, json_rows(_variant_rows(decision, recipe_nos)), version)
     if decision.locations_put:
@@ -301,6 +304,7 @@ def _variant_rows(decision: Decision, recipe_nos: Mapping[int, int]) -> list[dic
             "allow_backorder": variant.allow_backorder,
             "backorder_limit": variant.backorder_limit,
             "recipe_no": recipe_no,
+            "deleted": variant.deleted,
             "content_hash": variant.content_hash.hex(),
             **guard_columns(variant.guard),
         }
