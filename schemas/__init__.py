@@ -16,7 +16,7 @@ from schemas.catalogue import (
 )
 from schemas.contract import Contract
 from schemas.event_type import EventType
-from schemas.internal import AuditRepaired
+from schemas.internal import AuditRepaired, OrderImported
 from schemas.orders import (
     OrderCanceled,
     OrderFulfilled,
@@ -51,6 +51,7 @@ EventData = (
     | OrderReturned
     | ReservationMoved
     | AuditRepaired
+    | OrderImported
 )
 """Data of an event that kept its contract."""
 

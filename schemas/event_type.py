@@ -26,8 +26,9 @@ class EventType(StrEnum):
     ORDER_RETURNED = "order.returned"
     RESERVATION_MOVED = "reservation.moved"
     AUDIT_REPAIRED = "audit.repaired"
+    ORDER_IMPORTED = "order.imported"
 
     @property
     def is_internal(self) -> bool:
         """Whether only the worker itself tells it: read from Kafka it is an unknown type."""
-        return self is EventType.AUDIT_REPAIRED
+        return self in (EventType.AUDIT_REPAIRED, EventType.ORDER_IMPORTED)

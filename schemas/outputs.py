@@ -309,6 +309,13 @@ class AuditRepairedResult(Answer):
     """What lines of the order held without a claim to it."""
 
 
+class OrderImportedResult(OrderAnswer):
+    """Answers an order brought in from the system before, line by line."""
+
+    type: Literal["order.imported"]
+    lines: Array[PlacedLine] = ()
+
+
 class DeadLetterResult(Answer):
     """Tells of an event that became a dead letter; not final: replayed, it is judged afresh."""
 
@@ -331,7 +338,8 @@ EventResult = Annotated[
     | OrderFulfilledResult
     | OrderReturnedResult
     | ReservationMovedResult
-    | AuditRepairedResult,
+    | AuditRepairedResult
+    | OrderImportedResult,
     Field(discriminator="type"),
 ]
 """A result that says how an event was judged, or that it is parked."""

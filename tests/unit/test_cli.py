@@ -19,7 +19,7 @@ from worker.runtime.migrate import SchemaMismatch
 from worker.settings import SettingsError, load_settings
 
 COMMANDS = (
-    *("run", "migrate", "topics", "config", "status", "audit", "why"),
+    *("run", "migrate", "topics", "config", "status", "audit", "why", "orders"),
     *("dev", "demo", "simulate", "bench"),
 )
 PASSWORD = "s3kret-Passw0rd"
@@ -107,6 +107,7 @@ def test_a_wrong_setting_is_named_and_exits_with_2(
         ["simulate", __file__, "--workers", "0"],
         ["dev", "--workers", "many"],
         ["why"],
+        ["orders", "import", "no-such-file.jsonl"],
         ["why", "shirt", "--at", "yesterday"],
     ],
 )

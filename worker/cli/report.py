@@ -1,10 +1,8 @@
 """Commands that look and tell: status, audit, why."""
 
 import json
-from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
@@ -14,13 +12,9 @@ from worker.cli.options import (
     JsonOption,
     KafkaOption,
     StateDirOption,
-    log_as,
-    postgres_at,
     quiet_log,
     settings_from,
 )
-
-T = TypeVar("T")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -88,17 +82,18 @@ def audit(
         inventory-worker audit --state-dir .state/demo
     """
     from worker.cli import tables, terminal
+    from worker.cli.database import on_database
     from worker.inspect.audit import BATCHES_MAX, audit_of
     from worker.inspect.repair import repair as put_right
 
     batches_max = None if deep else BATCHES_MAX
     if repair:
-        done = _looked(
+        done = on_database(
             lambda url: put_right(settings_from(NOT_NEEDED_KAFKA, url), batches_max), database_url, state_dir
         )
         document, shown, found = done.as_json(), tables.repaired(done), done.after
     else:
-        found = _looked(lambda url: audit_of(url, batches_max), database_url, state_dir)
+        found = on_database(lambda url: audit_of(url, batches_max), database_url, state_dir)
         document, shown = found.as_json(), tables.audit(found)
     if as_json:
         typer.echo(json.dumps(document))
@@ -138,28 +133,12 @@ def why(
         inventory-worker why SHIRT-M --location berlin --at 2026-05-04T12:30:00Z
     """
     from worker.cli import tables, terminal
+    from worker.cli.database import on_database
     from worker.inspect.why import Question, why_of
 
     question = Question(item, location, order, at)
-    found = _looked(lambda url: why_of(url, question), database_url, state_dir)
+    found = on_database(lambda url: why_of(url, question), database_url, state_dir)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     else:
         terminal.show(tables.why(found))
-
-
-def _looked(
-    look: Callable[[str], Coroutine[Any, Any, T]], database_url: str | None, state_dir: Path | None
-) -> T:
-    """What there is to see in the database of the settings, or in a folder's, which is started for it."""
-    from worker.cli import loop
-
-    if state_dir is None:
-        settings = settings_from(NOT_NEEDED_KAFKA, database_url)
-        log_as(settings)
-        url = settings.database_url.get_secret_value()
-        return loop.run_patiently(postgres_at(url), lambda: look(url), settings.start_deadline_s)
-    from worker.dev.home import database_in
-
-    with database_in(state_dir) as url:
-        return loop.run(look(url))

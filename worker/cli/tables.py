@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from worker.bulk.orders import Imported
     from worker.dev.simulate import Simulated
     from worker.inspect.audit import Audit
     from worker.inspect.repair import Repaired
@@ -132,6 +133,16 @@ def repaired(found: "Repaired") -> RenderableType:
         table("Put right", ("item or order", "location", "what", "event audit.repaired"), rows),
         audit(found.after),
     )
+
+
+def orders_imported(found: "Imported") -> RenderableType:
+    """What came of a file of orders, and its bad rows."""
+    counts = f"{found.imported:,} orders imported, {found.already_there:,} were there already"
+    if not found.bad_rows:
+        return Text.assemble((counts, "bold green"))
+    rows = ((row.line_no, row.order_id, row.reason) for row in found.bad_rows)
+    verdict = Text.assemble((f"{counts}, {len(found.bad_rows):,} rows did not come in", "bold red"))
+    return Group(verdict, table("Bad rows", ("#line", "order", "reason"), rows))
 
 
 def _explanation(one: "Mapping[str, Json]") -> str:

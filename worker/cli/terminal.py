@@ -66,6 +66,19 @@ def prepare_servers() -> None:
 
 
 @contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for rows of a file; gives what is to be called with how many are done, and of how many."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task(what, total=None)
+
+        def progress(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        yield progress
+
+
+@contextmanager
 def feeding() -> Iterator[Callable[[str, int, int], None]]:
     """A bar for records fed; gives what is to be called with the present part, how many, and of how many."""
     columns = (

@@ -143,6 +143,18 @@ class Books:
             else:
                 line.reservations.append(Reservation(level, units))
 
+    def promise(self, line: Line, level: Level, units: int) -> None:
+        """The line holds units that are not there yet: what has no stock behind it is shortfall."""
+        self._post(level, RESERVED, units, line.line_no)
+        level.reserved += units
+        for reservation in line.reservations:
+            if reservation.level is level:
+                reservation.quantity += units
+                break
+        else:
+            line.reservations.append(Reservation(level, units))
+        self._settle(level)
+
     def release(self, line: Line, level: Level, units: int) -> None:
         """The line gives up units that it holds at the level."""
         self._unhold(line, level, units)

@@ -26,6 +26,7 @@ from worker.domain.decision import Decision, Finer, Lacking, Verdict
 from worker.domain.edits import order_updated
 from worker.domain.event import Event
 from worker.domain.fulfillments import order_fulfilled
+from worker.domain.imports import order_imported
 from worker.domain.model import Order, ParkedEvent, Snapshot, WaitKind, WaitsFor
 from worker.domain.orders import order_placed
 from worker.domain.reservations import reservation_moved
@@ -58,6 +59,7 @@ RULES: Mapping[EventType, Rule] = {
     EventType.ORDER_RETURNED: order_returned,
     EventType.RESERVATION_MOVED: reservation_moved,
     EventType.AUDIT_REPAIRED: audit_repaired,
+    EventType.ORDER_IMPORTED: order_imported,
 }
 
 RELEASING_VERDICTS_MAX = 4096

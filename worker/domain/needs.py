@@ -16,7 +16,7 @@ from schemas.catalogue import (
     VariantUpdated,
 )
 from schemas.event_type import EventType
-from schemas.internal import AuditRepaired
+from schemas.internal import AuditRepaired, OrderImported
 from schemas.orders import (
     OrderCanceled,
     OrderFulfilled,
@@ -233,12 +233,19 @@ def _audit_repaired(needs: Needs, event: Event) -> None:
     data = event.data
     assert isinstance(data, AuditRepaired)
     if data.order_id is not None:
-        needs.orders.setdefault(data.order_id, []).append(event)
+        _order(needs, data.order_id, event)
         return
     assert data.inventory_item_id is not None
     assert data.location_id is not None
     needs.item_ids.add(data.inventory_item_id)
     needs.levels_audited.add((data.inventory_item_id, data.location_id))
+
+
+def _order_imported(needs: Needs, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, OrderImported)
+    _order(needs, data.order_id, event)
+    needs.variant_ids.update(line.variant_id for line in data.lines)
 
 
 _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
@@ -262,4 +269,5 @@ _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.ORDER_RETURNED: _order_shipping,
     EventType.RESERVATION_MOVED: _reservation_moved,
     EventType.AUDIT_REPAIRED: _audit_repaired,
+    EventType.ORDER_IMPORTED: _order_imported,
 }

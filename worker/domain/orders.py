@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from schemas.internal import OrderImported
 from schemas.orders import OrderLine, OrderPlaced, Strategy
 from schemas.outcome import Outcome
 from schemas.quantity import micro, text, text_micro
@@ -87,7 +88,7 @@ def _deleted(books: Books, data: OrderPlaced) -> list[str]:
     return [one for one in named if one in variants and variants[one].deleted]
 
 
-def _keep_placed(books: Books, order: Order, data: OrderPlaced, lines: list[Line]) -> None:
+def _keep_placed(books: Books, order: Order, data: OrderPlaced | OrderImported, lines: list[Line]) -> None:
     """The order says from now on what its placement said."""
     order.lines = lines
     order.sales_channel_id = data.sales_channel_id

@@ -28,6 +28,7 @@ TYPE_NOS: dict[EventType, int] = {
     EventType.ORDER_RETURNED: 20,
     EventType.RESERVATION_MOVED: 21,
     EventType.AUDIT_REPAIRED: 35,
+    EventType.ORDER_IMPORTED: 36,
 }
 
 OUTCOME_NOS: dict[Outcome, int] = {

@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from schemas import EventType
-from schemas.internal import AuditRepaired
+from schemas.internal import AuditRepaired, OrderImported
 from worker.domain.event import HASH_VERSION, Event
 from worker.runtime.cloudevents import event_uuid
 from worker.runtime.decode import BODY_HASH_BYTES, Arrival, Position, RawRecord
@@ -19,13 +19,12 @@ TOPIC = "inventory-worker"
 
 
 def internal_arrival(
-    type_: EventType, data: AuditRepaired, subject: str, generation: str, now: datetime
+    type_: EventType, data: AuditRepaired | OrderImported, subject: str, generation: str, now: datetime
 ) -> Arrival:
     """An event about a subject. The same subject, generation and type give the same event id for ever."""
     assert type_.is_internal
-    encoded = canonical(data.model_dump(mode="json"))
+    encoded = canonical(data.model_dump(mode="json", exclude_defaults=True))
     event_id = event_uuid(f"{type_}\n{subject}\n{generation}")
-    body_hash = sha256(type_.encode() + b"\n" + encoded).digest()[: BODY_HASH_BYTES - 1]
     attributes = {"specversion": "1.0", "type": type_.value, "source": SOURCE, "id": event_id}
     record = RawRecord(
         Position(TOPIC, 0, 0),
@@ -34,4 +33,5 @@ def internal_arrival(
         encoded,
         tuple((f"ce_{name}", value.encode()) for name, value in attributes.items()),
     )
-    return Arrival(Event(SOURCE, event_id, type_, now, data, bytes([HASH_VERSION]) + body_hash), record, None)
+    body_hash = bytes([HASH_VERSION]) + sha256(type_.encode() + b"\n" + encoded).digest()
+    return Arrival(Event(SOURCE, event_id, type_, now, data, body_hash[:BODY_HASH_BYTES]), record, None)

@@ -1,0 +1,1 @@
+"""Whole files into a running installation, row by row judged like events."""
