@@ -97,8 +97,8 @@ def _lines(books: Books, data: OrderImported) -> list[Line] | Refusal:
             return Refusal(Outcome.UNKNOWN_VARIANT, f"variant {key} is not known")
         case Poison(message):
             return Refusal(Outcome.CONFLICT, message)
-        case _:
-            pass
+        case Refusal():
+            return lines
     for line, told in zip(lines, data.lines, strict=True):
         for one in _left_or_came(told):
             if line.recipe is not None and not fits(micro(one.quantity), line.recipe):
