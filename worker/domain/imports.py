@@ -99,6 +99,8 @@ def _lines(books: Books, data: OrderImported) -> list[Line] | Refusal:
             return Refusal(Outcome.CONFLICT, message)
         case Refusal():
             return lines
+        case list():
+            pass
     for line, told in zip(lines, data.lines, strict=True):
         for one in _left_or_came(told):
             if line.recipe is not None and not fits(micro(one.quantity), line.recipe):
