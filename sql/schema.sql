@@ -655,6 +655,65 @@ CREATE OR REPLACE FUNCTION public.has_details(l level)
 RETURN (((l).incoming > 0) OR ((l).damaged > 0) OR ((l).quarantined > 0) OR ((l).shortfall > 0) OR ((l).low_stock_threshold IS NOT NULL) OR ((l).safety_stock IS NOT NULL) OR ((l).backorder_limit IS NOT NULL))
 ;
 
+CREATE OR REPLACE FUNCTION public.level_reservations_v1(level_nos integer[])
+ RETURNS TABLE(level_no integer, order_no bigint, line_no smallint, quantity bigint)
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+#variable_conflict use_column
+declare
+    piece constant bigint := 1000;
+    level_found level;
+    missing bigint;
+    upto bigint;
+    found_orders bigint [];
+    found_lines smallint [];
+    found_quantities bigint [];
+    new_orders bigint [];
+    new_lines smallint [];
+    new_quantities bigint [];
+begin
+    for level_found in
+        select l.* from unnest(level_nos) as u (level_no) inner join level as l on l.level_no = u.level_no
+    loop
+        missing := level_found.reserved;
+        upto := level_found.version;
+        found_orders := '{}';
+        found_lines := '{}';
+        found_quantities := '{}';
+        while missing > 0 and upto > 0 loop
+            select coalesce(array_agg(n.order_no), '{}'), coalesce(array_agg(n.line_no), '{}'),
+                coalesce(array_agg(n.quantity), '{}'), missing - coalesce(sum(n.quantity), 0)
+            into new_orders, new_lines, new_quantities, missing
+            from (
+                select distinct r.order_no, r.line_no, r.quantity
+                from movement as m
+                inner join reservation as r
+                    on r.order_no = m.order_no and r.line_no = m.line_no and r.level_no = m.level_no
+                left join unnest(found_orders, found_lines) as f (order_no, line_no)
+                    on f.order_no = r.order_no and f.line_no = r.line_no
+                where m.level_no = level_found.level_no
+                    and m.version > upto - piece and m.version <= upto
+                    and f.order_no is null
+            ) as n;
+            found_orders := found_orders || new_orders;
+            found_lines := found_lines || new_lines;
+            found_quantities := found_quantities || new_quantities;
+            upto := upto - piece;
+        end loop;
+        if missing = 0 then
+            return query
+            select level_found.level_no, f.* from unnest(found_orders, found_lines, found_quantities) as f;
+        else
+            return query
+            select r.level_no, r.order_no, r.line_no, r.quantity
+            from reservation as r where r.level_no = level_found.level_no;
+        end if;
+    end loop;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.load_batch_v1(order_ids text[], order_events integer[], placement_hashes bytea[], channel_ids text[], strategies smallint[], cart_ids text[], item_nos integer[], item_nos_read integer[], OUT batch_id bigint, OUT now timestamp with time zone, OUT catalogue_version bigint, OUT order_nos bigint[], OUT revisions integer[], OUT items_locked integer[], OUT level_nos integer[], OUT level_items integer[], OUT level_locations integer[], OUT stocked bigint[], OUT reserved bigint[], OUT versions bigint[], OUT detail_level_nos integer[], OUT incoming bigint[], OUT damaged bigint[], OUT quarantined bigint[], OUT shortfall bigint[], OUT low_stock_thresholds bigint[], OUT safety_stocks bigint[], OUT backorder_limits bigint[])
  RETURNS record
  LANGUAGE plpgsql

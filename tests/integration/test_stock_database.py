@@ -105,3 +105,47 @@ async def test_b73_a_variant_is_deleted_while_another_worker_sells_it(
         sold = await other.deliver(place(topics, "o2", "cloth", 1))
     assert [outcome for _, outcome in outcomes(sold)] == ["unknown_variant"]
     assert await levels(db) == {"cloth@A": "10/3"}
+
+
+async def test_what_is_reserved_of_a_level_is_found_through_its_ledger(
+    database_url: str, worker: InProcessWorker
+) -> None:
+    """More movements than are read at once, on two levels, and lines that gave up a part or all they held."""
+    topics = Topics()
+    await worker.deliver(*shop(topics))
+    await worker.deliver(topics.event("stock.set", sku="C", location_id="A", quantity=4000))
+    await worker.deliver(topics.event("stock.set", sku="C", location_id="B", quantity=4000))
+    await worker.deliver(*(place(topics, f"o{n}", "cloth", 2) for n in range(600)))
+    await worker.deliver(
+        *(
+            topics.event(
+                "order.fulfilled", order_id=f"o{n}", fulfillment_id="f", lines=[line_of("L1", 1 + n % 2)]
+            )
+            for n in range(0, 600, 2)
+        ),
+        *(
+            topics.event(
+                "reservation.moved",
+                order_id=f"o{n}",
+                line_item_id="L1",
+                from_location_id="A",
+                to_location_id="B",
+                quantity=1,
+            )
+            for n in range(1, 600, 3)
+        ),
+    )
+    adjusted = [topics.event("stock.adjusted", sku="C", location_id="A", delta=1) for _ in range(1200)]
+    await worker.deliver(*adjusted[:900])
+    await worker.deliver(*adjusted[900:])
+    own = await connected(database_url)
+    scan = "select level_no, order_no, line_no, quantity from reservation order by 1, 2, 3"
+    walk = "select * from level_reservations_v1(array(select level_no from level)) order by 1, 2, 3"
+    scanned = await rows_of(own, scan)
+    assert len(scanned) > 600
+    assert await rows_of(own, walk) == scanned
+
+    # A ledger that does not reach back as far as the reservations (an archive took the rest).
+    await own.execute("delete from movement where version < 1000")
+    assert await rows_of(own, walk) == scanned
+    await own.close()
