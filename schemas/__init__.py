@@ -18,6 +18,7 @@ from schemas.contract import Contract
 from schemas.event_type import EventType
 from schemas.internal import AuditRepaired, OrderImported
 from schemas.orders import (
+    FulfillmentCanceled,
     OrderCanceled,
     OrderFulfilled,
     OrderPlaced,
@@ -48,6 +49,7 @@ EventData = (
     | OrderUpdated
     | OrderCanceled
     | OrderFulfilled
+    | FulfillmentCanceled
     | OrderReturned
     | ReservationMoved
     | AuditRepaired
@@ -74,6 +76,7 @@ INPUTS: Final[Mapping[str, type[Contract]]] = MappingProxyType(
         EventType.ORDER_UPDATED: OrderUpdated,
         EventType.ORDER_CANCELED: OrderCanceled,
         EventType.ORDER_FULFILLED: OrderFulfilled,
+        EventType.FULFILLMENT_CANCELED: FulfillmentCanceled,
         EventType.ORDER_RETURNED: OrderReturned,
         EventType.RESERVATION_MOVED: ReservationMoved,
     }

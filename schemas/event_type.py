@@ -23,6 +23,7 @@ class EventType(StrEnum):
     ORDER_UPDATED = "order.updated"
     ORDER_CANCELED = "order.canceled"
     ORDER_FULFILLED = "order.fulfilled"
+    FULFILLMENT_CANCELED = "fulfillment.canceled"
     ORDER_RETURNED = "order.returned"
     RESERVATION_MOVED = "reservation.moved"
     AUDIT_REPAIRED = "audit.repaired"

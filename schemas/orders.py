@@ -134,6 +134,13 @@ class OrderFulfilled(Contract):
         return self
 
 
+class FulfillmentCanceled(Contract):
+    """A shipment did not leave after all: its goods are where they were, and reserved for the order again."""
+
+    order_id: Id
+    fulfillment_id: Id
+
+
 class ReturnedLine(Contract):
     """How much of an order line came back, and in which state."""
 

@@ -260,6 +260,23 @@ class OrderFulfilledResult(OrderAnswer):
     lines: Array[ShippedLine] = ()
 
 
+class UnshippedLine(Contract):
+    """An order line of a canceled fulfilment: what is back, and how much of it the line holds again."""
+
+    line_item_id: Id
+    quantity: SpelledQuantity
+    restocked: Array[UnitsAtLocation] = ()
+    reservations: Array[UnitsAtLocation] = ()
+
+
+class FulfillmentCanceledResult(OrderAnswer):
+    """Answers fulfillment.canceled."""
+
+    type: Literal["fulfillment.canceled"]
+    fulfillment_id: Id
+    lines: Array[UnshippedLine] = ()
+
+
 class RestockedLine(Contract):
     """An order line with what came back for it, and to where; `discarded` goods moved nothing."""
 
@@ -336,6 +353,7 @@ EventResult = Annotated[
     | OrderUpdatedResult
     | OrderCanceledResult
     | OrderFulfilledResult
+    | FulfillmentCanceledResult
     | OrderReturnedResult
     | ReservationMovedResult
     | AuditRepairedResult

@@ -72,6 +72,7 @@ INPUT_TOPICS: Final = (
     InputTopic(EventType.ORDER_UPDATED, "order_id"),
     InputTopic(EventType.ORDER_CANCELED, "order_id"),
     InputTopic(EventType.ORDER_FULFILLED, "order_id"),
+    InputTopic(EventType.FULFILLMENT_CANCELED, "order_id"),
     InputTopic(EventType.ORDER_RETURNED, "order_id"),
     InputTopic(EventType.RESERVATION_MOVED, "order_id"),
 )

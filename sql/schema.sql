@@ -112,6 +112,7 @@ create table fulfillment (
     fulfillment_id text collate "C" not null,
     body_hash bytea not null,
     event_seq bigint not null,
+    canceled_seq bigint,
     constraint fulfillment_body_hash_check CHECK ((octet_length(body_hash) = 16)),
     constraint fulfillment_order_no_fulfillment_id_key UNIQUE (order_no, fulfillment_id),
     constraint fulfillment_pkey PRIMARY KEY (order_no, fulfillment_no)

@@ -284,6 +284,12 @@ def _ship(subject: str, words: _Words) -> tuple[str, Json]:
     return "order.fulfilled", data
 
 
+def _unship(subject: str, _words: _Words) -> tuple[str, Json]:
+    """`unship o1/f1`."""
+    order_id, _, fulfillment_id = subject.partition("/")
+    return "fulfillment.canceled", {"order_id": order_id, "fulfillment_id": fulfillment_id}
+
+
 def _return(subject: str, words: _Words) -> tuple[str, Json]:
     """`return o1/r1: L1 2, L2 1 damaged to B`."""
     order_id, _, return_id = subject.partition("/")
@@ -324,6 +330,7 @@ VERBS: Mapping[str, Callable[[str, _Words], tuple[str, Json]]] = {
     "edit": _edit,
     "cancel": _cancel,
     "ship": _ship,
+    "unship": _unship,
     "return": _return,
     "move": _move,
 }

@@ -15,7 +15,10 @@ from (
     from (
         select r.order_no, r.line_no, r.level_no, r.quantity as held, 0 as shipped from reservation as r
         union all
-        select p.order_no, p.line_no, p.level_no, 0 as held, p.quantity as shipped from fulfillment_part as p
+        select p.order_no, p.line_no, p.level_no, 0 as held, p.quantity as shipped
+        from fulfillment_part as p
+        inner join fulfillment as f on f.order_no = p.order_no and f.fulfillment_no = p.fulfillment_no
+        where f.canceled_seq is null
     ) as u
     inner join level as v on v.level_no = u.level_no
     group by u.order_no, u.line_no, v.item_no

@@ -11,7 +11,10 @@ select
 from order_line as ol
 inner join orders as o on o.order_no = ol.order_no
 left join (
-    select n.order_no, n.line_no, sum(n.quantity_micro) as quantity_micro from fulfillment_line as n
+    select n.order_no, n.line_no, sum(n.quantity_micro) as quantity_micro
+    from fulfillment_line as n
+    inner join fulfillment as s on s.order_no = n.order_no and s.fulfillment_no = n.fulfillment_no
+    where s.canceled_seq is null
     group by n.order_no, n.line_no
 ) as f on f.order_no = ol.order_no and f.line_no = ol.line_no
 left join (

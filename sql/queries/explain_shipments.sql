@@ -1,4 +1,4 @@
--- The events that shipped of an order line, or brought some of it back. Parameters: $1 order's id, $2 line item's
+-- The events that shipped of an order line, undid that, or brought some of it back. Parameters: $1 order's id, $2 line item's
 -- id. Locks: none.
 select
     w.what,
@@ -14,6 +14,11 @@ inner join (
     select f.order_no, l.line_no, f.event_seq, 'fulfillment ' || f.fulfillment_id as what
     from fulfillment as f
     inner join fulfillment_line as l on l.order_no = f.order_no and l.fulfillment_no = f.fulfillment_no
+    union
+    select f.order_no, l.line_no, f.canceled_seq, 'fulfillment ' || f.fulfillment_id || ' canceled' as what
+    from fulfillment as f
+    inner join fulfillment_line as l on l.order_no = f.order_no and l.fulfillment_no = f.fulfillment_no
+    where f.canceled_seq is not null
     union
     select r.order_no, l.line_no, r.event_seq, 'return ' || r.return_id as what
     from order_return as r

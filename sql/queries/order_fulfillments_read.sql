@@ -5,6 +5,7 @@ select
     f.fulfillment_no,
     f.fulfillment_id,
     f.body_hash,
+    f.canceled_seq is not null as canceled,
     array_agg(l.line_no order by l.line_no) as line_nos,
     array_agg(l.quantity_micro order by l.line_no) as quantities
 from unnest($1::bigint []) as u (order_no)

@@ -84,6 +84,7 @@ edited = st.lists(
 edited_events = st.builds(
     "edit {}: {} {}".format, orders, edited, one_of("", "version=1", "version=2", "version=3")
 )
+unshipped_events = st.builds("unship {}/{}".format, orders, facts)
 canceled_events = st.builds("cancel {}{}".format, orders, one_of("", ": L1", ": L2", ": L1 L2"))
 moved_events = st.builds(
     "move {}/{}: {} {} to {}".format, orders, one_of("L1", "L1", "L2"), moved, one_of(*"AAB"), one_of(*"ABC")
@@ -117,6 +118,8 @@ event_lines = st.one_of(
     moved_events,
     moved_events,
     canceled_events,
+    unshipped_events,
+    unshipped_events,
     edited_events,
     edited_events,
     set_events,
@@ -269,6 +272,20 @@ LIFECYCLES = {
         "edit o1: 1 cup, 2 box, 1 cup version=3",
         "cancel o1: L2",
         "ship o1/f1: L1 1",
+    ],
+    "shipments undone": [
+        "place o1: 3 cup, 1 box",
+        "ship o1/f1: L1 2",
+        "unship o1/f1",
+        "ship o1/f2: L2 1",
+        "return o1/r1: L2 1",
+    ],
+    "shipments undone, and canceled": [
+        "place o1: 3 cup",
+        "ship o1/f1: L1 2",
+        "unship o1/f1",
+        "cancel o1",
+        "ship o1/f2: L1 1",
     ],
     "told twice, and more than there is": [
         "place o1: 2 cup",

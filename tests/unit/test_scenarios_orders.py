@@ -453,7 +453,122 @@ EDITED = [
     ),
 ]
 
-SCENARIOS = [*CANCELED, *EDITED]
+UNSHIPPED = [
+    Scenario(
+        "B44 · a canceled shipment is back where it left, held by its line again, and ships again",
+        before="shirt: A 10",
+        events="""
+            place o1: 2 shirt                   -> applied
+            ship o1/f1                          -> applied
+            unship o1/f1                        -> applied, L1 restocks 2 shirt A, L1 holds 2 shirt A
+            unship o1/f1                        -> already_applied
+            ship o1/f1: L1 2                    -> conflict
+            ship o1/f2                          -> applied, L1 ships 2 shirt A
+        """,
+        after="shirt: A 8",
+    ),
+    Scenario(
+        "B45 · a line whose goods are short gets its own back all the same: it does not compete for them",
+        before="shirt: A 5",
+        events="""
+            place o1: 2 shirt                   -> applied
+            place o2: 3 shirt                   -> applied
+            ship o1/f1                          -> applied
+            set shirt A 0                       -> applied, alert oversold shirt A -3
+            unship o1/f1                        -> applied, L1 holds 2 shirt A
+        """,
+        after="shirt: A 2/5 shortfall=3",
+    ),
+    Scenario(
+        "goods of another location come back there, and are held there",
+        before="shirt: A 5, B 5",
+        events="""
+            place o1: 3 shirt                   -> applied
+            ship o1/f1: L1 2 from B             -> applied
+            unship o1/f1                        -> applied, L1 restocks 2 shirt B, L1 holds 2 shirt B
+        """,
+        after="shirt: A 5/1, B 5/2",
+    ),
+    Scenario(
+        "after a cancel, and of what is ordered no more, only the stock comes back",
+        before="""
+            shirt: A 9
+            mug: A 9
+        """,
+        events="""
+            place o1: 3 shirt, 2 mug            -> applied
+            ship o1/f1                          -> applied
+            edit o1: 1 shirt, 2 mug             -> applied
+            cancel o1: L2                       -> applied
+            unship o1/f1                        -> applied, L1 restocks 3 shirt A, L1 holds 1 shirt A
+        """,
+        after="""
+            shirt: A 9/1
+            mug: A 9
+        """,
+    ),
+    Scenario(
+        "partly returned already is refused; what is returned is of the first shipment",
+        before="shirt: A 9",
+        events="""
+            place o1: 5 shirt                   -> applied
+            ship o1/f1: L1 2                    -> applied
+            ship o1/f2: L1 3                    -> applied
+            return o1/r1: L1 1                  -> applied
+            unship o1/f1                        -> exceeds_shipped
+            unship o1/f2                        -> applied, L1 holds 3 shirt A
+            return o1/r2: L1 2                  -> parked, waits for order o1
+            ship o1/f3: L1 1                    -> applied, then e7 applied
+        """,
+        after="shirt: A 9/2",
+    ),
+    Scenario(
+        "before its shipment it waits, and is applied right after it, before a return that waits too",
+        before="shirt: A 9",
+        events="""
+            return o1/r1: L1 1                  -> parked, waits for order o1
+            place o1: 2 shirt                   -> applied, silence
+            unship o1/f1                        -> parked, waits for order o1
+            ship o1/f1                          -> applied, then e3 applied, then e3 L1 holds 2 shirt A
+            ship o1/f2: L1 1                    -> applied, then e1 applied
+        """,
+        after="shirt: A 9/1",
+    ),
+    Scenario(
+        "the whole story before the order: shipped, undone, shipped again",
+        before="shirt: A 9",
+        events="""
+            unship o1/f1                        -> parked, waits for order o1
+            return o1/r1: L1 1                  -> parked, waits for order o1
+            ship o1/f1: L1 2                    -> parked, waits for order o1
+            ship o1/f2: L1 1                    -> parked, waits for order o1
+            place o1: 2 shirt                   -> applied, then e3 applied, then e1 applied, then e4 applied
+        """,
+        after="shirt: A 9/1",
+    ),
+    Scenario(
+        "kits come back whole, unmanaged lines count too",
+        before="""
+            cup: A 9
+            tea (2 places): A 5
+            box = 1 cup + 0.25 tea
+            gift: unmanaged
+        """,
+        events="""
+            place o1: 2 box, 3 gift             -> applied
+            ship o1/f1: L1 1, L2 3              -> applied
+            ship o1/f2: L1 1                    -> applied
+            unship o1/f1                        -> applied, L1 holds 1 cup A, L1 holds 0.25 tea A
+            ship o1/f3: L1 1, L2 3              -> applied
+        """,
+        after="""
+            cup: A 7
+            tea: A 4.5
+        """,
+    ),
+]
+
+SCENARIOS = [*CANCELED, *EDITED, *UNSHIPPED]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

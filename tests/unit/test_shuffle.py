@@ -85,6 +85,7 @@ def test_what_leaves_in_spite_of_a_cancel_keeps_its_order(seed: int) -> None:
 def test_what_an_order_is_changed_to_keeps_its_order_where_it_matters(seed: int) -> None:
     changed, shipped = (UPDATED, {"order_id": "1", "version": 2}), (FULFILLED, {"order_id": "1"})
     assert kept(seed, changed, shipped)
+    assert kept(seed, shipped, ("fulfillment.canceled", {"order_id": "1", "fulfillment_id": "f"}))
     assert kept(seed, (UPDATED, {"order_id": "1"}), (UPDATED, {"order_id": "1"}))
 
 

@@ -118,6 +118,7 @@ class _Day:
         self._move()
         self._cancel()
         self._edit()
+        self._unship()
         self._count_again()
         self._adjust()
         self._change_the_map()
@@ -417,6 +418,22 @@ class _Day:
     ) -> Json:
         data = {"order_id": order.order_id, "version": version, "lines": [_line(*line) for line in lines]}
         return self._add("order.updated", _SOURCES[order.channel], minute, data, late=late)
+
+    def _unship(self) -> None:
+        """Parcels that never left: found at the gate, packed again, or told of before they should leave."""
+        shipped = [order for order in self._orders if order.shipped_minute]
+        for number, order in enumerate(shipped[80:92]):
+            self._undo(order, 1, order.shipped_minute + 8)
+            if number % 2:
+                self._fulfill(order, 7, order.shipped_minute + 40)
+        for order in shipped[100:104]:
+            self._undo(order, 1, order.shipped_minute - 1)
+        for order in shipped[110:113]:
+            self._undo(order, 1, order.shipped_minute + 300)
+
+    def _undo(self, order: _Order, number: int, minute: float) -> Json:
+        data = {"order_id": order.order_id, "fulfillment_id": f"{order.order_id}-f{number}"}
+        return self._add("fulfillment.canceled", WAREHOUSE, minute, data)
 
     def _unshipped(self) -> list[_Order]:
         return [order for order in self._orders if not order.shipped_minute]

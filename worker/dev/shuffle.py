@@ -8,8 +8,8 @@ between them is shuffled.
 Some events of one order do not commute either, whatever the worker does. They keep their order among each
 other: placements of the same order, news under one fulfilment, return or event id (the first one counts),
 changes of an order without a version, shipments and moves of an order where one of them names a location, and
-all of an order that is shipped and also changed or canceled: what is shipped of a canceled order comes from
-what nobody holds then, and what exceeds an order is refused until its change has arrived.
+all of an order that is shipped and also changed, canceled or unshipped: a canceled order ships what nobody
+holds then, what exceeds an order is refused until its change is there, what came back is not unshipped.
 """
 
 import random
@@ -19,7 +19,10 @@ from itertools import groupby
 from schemas.event_type import EventType
 from worker.dev.event_lines import LineRecord
 
-MOVABLE = ("order.", "cart.", "reservation.")
+MOVABLE = ("order.", "fulfillment.", "cart.", "reservation.")
+
+
+ALTERING = (EventType.ORDER_UPDATED, EventType.ORDER_CANCELED, EventType.FULFILLMENT_CANCELED)
 
 
 def is_movable(record: LineRecord) -> bool:
@@ -52,7 +55,7 @@ def shuffled(segment: Sequence[LineRecord], seed: int) -> list[LineRecord]:
 def _lanes(segment: Sequence[LineRecord]) -> list[int]:
     """For each record the first of those that it keeps its order with."""
     told = {(record.type, _order(record)) for record in segment}
-    altered = {order for name, order in told if name in (EventType.ORDER_CANCELED, EventType.ORDER_UPDATED)}
+    altered = {order for name, order in told if name in ALTERING}
     altered &= {
         order for name, order in told if name in (EventType.ORDER_FULFILLED, EventType.RESERVATION_MOVED)
     }

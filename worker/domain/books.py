@@ -165,6 +165,21 @@ class Books:
         self._unhold(line, level, units)
         self.move(level, Bucket.STOCKED, -units, line.line_no)
 
+    def restore(self, line: Line, level: Level, units: int) -> None:
+        """Units come back to the level that they left, and the line holds them again: `consume` undone.
+
+        Both in one step: the line does not compete for what is its own.
+        """
+        self._post(level, RESERVED, units, line.line_no)
+        level.reserved += units
+        for reservation in line.reservations:
+            if reservation.level is level:
+                reservation.quantity += units
+                break
+        else:
+            line.reservations.append(Reservation(level, units))
+        self.move(level, Bucket.STOCKED, units, line.line_no)
+
     def move(self, level: Level, bucket: Bucket, delta: int, line_no: int | None = None) -> None:
         """A counted bucket changes by `delta`; shortfall follows what stock then stands behind reserved.
 

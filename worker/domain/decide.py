@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from schemas.event_type import EventType
-from schemas.orders import OrderUpdated
+from schemas.orders import FulfillmentCanceled, OrderUpdated
 from schemas.outcome import Outcome
 from worker.domain.alerts import crossings
 from worker.domain.audit import audit_repaired
 from worker.domain.books import Books
-from worker.domain.cancellations import order_canceled
+from worker.domain.cancellations import fulfillment_canceled, order_canceled
 from worker.domain.carts import cart_validated
 from worker.domain.catalogue import (
     location_created,
@@ -56,6 +56,7 @@ RULES: Mapping[EventType, Rule] = {
     EventType.ORDER_UPDATED: order_updated,
     EventType.ORDER_CANCELED: order_canceled,
     EventType.ORDER_FULFILLED: order_fulfilled,
+    EventType.FULFILLMENT_CANCELED: fulfillment_canceled,
     EventType.ORDER_RETURNED: order_returned,
     EventType.RESERVATION_MOVED: reservation_moved,
     EventType.AUDIT_REPAIRED: audit_repaired,
@@ -171,11 +172,20 @@ def _queue(waiting: dict[str, list[_Waiting]], order: Order, redriven: Redriven)
     return queue
 
 
-def _turn(entry: _Waiting) -> tuple[bool, int, int]:
-    """Of an order's parked events the edits come first, the highest version before the others (rulings)."""
+def _turn(entry: _Waiting) -> tuple[int, int, int]:
+    """In which order an order's parked events are judged (rulings "Orders").
+
+    Edits first, the highest version before the others; then undone shipments, so that nothing comes between
+    them and their shipments; the rest as they arrived.
+    """
     data = entry.event.data
-    version = data.version if isinstance(data, OrderUpdated) else None
-    return not _is_edit(entry), -(version or 0), entry.arrival
+    match data:
+        case OrderUpdated():
+            return 0, -(data.version or 0), entry.arrival
+        case FulfillmentCanceled():
+            return 1, 0, entry.arrival
+        case _:
+            return 2, 0, entry.arrival
 
 
 def _is_edit(entry: _Waiting) -> bool:
@@ -183,7 +193,7 @@ def _is_edit(entry: _Waiting) -> bool:
 
 
 def _judge_again(books: Books, order: Order, queue: list[_Waiting], releasing_max: int) -> None:
-    """Judge the order's parked events again, edits first, until none becomes final any more.
+    """Judge the order's parked events again, in their turn, until none becomes final any more.
 
     What exceeds the order is not refused while an edit waits that may yet cover it (DESIGN §4 rule 5).
     A parked placement waits for the catalogue, which a re-drive brings; here it can only come second, or too
@@ -211,3 +221,5 @@ def _judge_again(books: Books, order: Order, queue: list[_Waiting], releasing_ma
                 entry.verdict.superseded = True
             _record(books, verdict)
             again = True
+            if entry.event.type is EventType.ORDER_FULFILLED:
+                break  # what undoes it comes right after it

@@ -105,6 +105,8 @@ class Decision:
     """Lines of which another quantity is ordered than before."""
     fulfillments_new: list[tuple[Order, Fulfillment, int]] = field(default_factory=list)
     """With the verdict_no of the event that made it; likewise returns."""
+    fulfillments_canceled: list[tuple[Order, Fulfillment, int]] = field(default_factory=list)
+    """With the verdict_no of the event that undid it."""
     returns_new: list[tuple[Order, Return, int]] = field(default_factory=list)
     transfers_touched: dict[Transfer, None] = field(default_factory=dict)
     """Transfers that were shipped, received or closed (an ordered set)."""

@@ -229,6 +229,8 @@ class Fulfillment:
     body_hash: bytes
     lines: tuple[LineQuantity, ...]
     shipped: tuple[Shipped, ...]
+    canceled: bool = False
+    """Undone: it counts for nothing any more, but its id is used up."""
 
 
 class ReturnLine(NamedTuple):

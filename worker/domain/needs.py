@@ -18,6 +18,7 @@ from schemas.catalogue import (
 from schemas.event_type import EventType
 from schemas.internal import AuditRepaired, OrderImported
 from schemas.orders import (
+    FulfillmentCanceled,
     OrderCanceled,
     OrderFulfilled,
     OrderPlaced,
@@ -119,9 +120,9 @@ def _order_updated(needs: Needs, event: Event) -> None:
     needs.location_ids.update(line.location_id for line in data.lines if line.location_id is not None)
 
 
-def _order_canceled(needs: Needs, event: Event) -> None:
+def _canceled(needs: Needs, event: Event) -> None:
     data = event.data
-    assert isinstance(data, OrderCanceled)
+    assert isinstance(data, OrderCanceled | FulfillmentCanceled)
     _order(needs, data.order_id, event)
 
 
@@ -264,8 +265,9 @@ _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.CART_VALIDATED: _cart_validated,
     EventType.ORDER_PLACED: _order_placed,
     EventType.ORDER_UPDATED: _order_updated,
-    EventType.ORDER_CANCELED: _order_canceled,
+    EventType.ORDER_CANCELED: _canceled,
     EventType.ORDER_FULFILLED: _order_shipping,
+    EventType.FULFILLMENT_CANCELED: _canceled,
     EventType.ORDER_RETURNED: _order_shipping,
     EventType.RESERVATION_MOVED: _reservation_moved,
     EventType.AUDIT_REPAIRED: _audit_repaired,

@@ -175,7 +175,8 @@ def _still_out(order: Order, line: Line, item: Item) -> Iterator[tuple[Level, in
         for one in applied.returned
         if one.line_no == line.line_no and one.level.item.item_no == item.item_no
     )
-    for fulfillment in sorted(order.fulfillments.values(), key=lambda one: one.fulfillment_no):
+    shipments = (one for one in order.fulfillments.values() if not one.canceled)
+    for fulfillment in sorted(shipments, key=lambda one: one.fulfillment_no):
         for line_no, level, units in fulfillment.shipped:
             if line_no == line.line_no and level.item.item_no == item.item_no:
                 out = max(0, units - back)

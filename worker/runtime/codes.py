@@ -25,6 +25,7 @@ TYPE_NOS: dict[EventType, int] = {
     EventType.ORDER_UPDATED: 16,
     EventType.ORDER_CANCELED: 17,
     EventType.ORDER_FULFILLED: 18,
+    EventType.FULFILLMENT_CANCELED: 19,
     EventType.ORDER_RETURNED: 20,
     EventType.RESERVATION_MOVED: 21,
     EventType.AUDIT_REPAIRED: 35,

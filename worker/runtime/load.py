@@ -582,7 +582,7 @@ def _fill(orders: Mapping[int, Order], rows: OrderRows, levels: Mapping[int, Lev
         lines[row["order_no"], row["line_no"]].reservations.append(reservation)
     for fulfillment, order_no in _fulfillments(rows, levels):
         orders[order_no].fulfillments[fulfillment.fulfillment_id] = fulfillment
-        for line_no, quantity_micro in fulfillment.lines:
+        for line_no, quantity_micro in () if fulfillment.canceled else fulfillment.lines:
             lines[order_no, line_no].shipped_micro += quantity_micro
     for back, order_no in _returns(rows, levels):
         orders[order_no].returns[back.return_id] = back
@@ -602,7 +602,10 @@ def _fulfillments(rows: OrderRows, levels: Mapping[int, Level]) -> Iterable[tupl
         order_no, number = row["order_no"], row["fulfillment_no"]
         its_lines = tuple(map(LineQuantity, row["line_nos"], row["quantities"]))
         its_parts = tuple(parts.get((order_no, number), ()))
-        yield Fulfillment(number, row["fulfillment_id"], row["body_hash"], its_lines, its_parts), order_no
+        fulfillment = Fulfillment(
+            number, row["fulfillment_id"], row["body_hash"], its_lines, its_parts, row["canceled"]
+        )
+        yield fulfillment, order_no
 
 
 def _returns(rows: OrderRows, levels: Mapping[int, Level]) -> Iterable[tuple[Return, int]]:

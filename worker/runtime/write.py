@@ -45,6 +45,7 @@ ORDERS_UPDATE = sql.query("orders_update")
 ORDER_LINES_UPDATE = sql.query("order_lines_update")
 RESERVATIONS_PUT, RESERVATIONS_DELETE = sql.query("reservations_put"), sql.query("reservations_delete")
 FULFILLMENTS_INSERT = sql.query("fulfillments_insert")
+FULFILLMENTS_CANCEL = sql.query("fulfillments_cancel")
 FULFILLMENT_LINES_INSERT = sql.query("fulfillment_lines_insert")
 FULFILLMENT_PARTS_INSERT = sql.query("fulfillment_parts_insert")
 RETURNS_INSERT = sql.query("returns_insert")
@@ -377,6 +378,13 @@ async def _write_orders(connection: "Connection", judged: Judged, recipe_nos: Ma
         await connection.execute(RESERVATIONS_DELETE, *_columns(gone, 3))
     if decision.fulfillments_new:
         await _write_fulfillments(connection, judged)
+    if decision.fulfillments_canceled:
+        first_place = loaded.batch_id * PLACES_PER_BATCH
+        undone = [
+            (order.order_no, fulfillment.fulfillment_no, first_place + verdict_no)
+            for order, fulfillment, verdict_no in decision.fulfillments_canceled
+        ]
+        await connection.execute(FULFILLMENTS_CANCEL, *_columns(undone, 3))
     if decision.returns_new:
         await _write_returns(connection, judged)
 
