@@ -102,24 +102,30 @@ def _lines(books: Books, data: OrderImported) -> list[Line] | Refusal:
         case list():
             pass
     for line, told in zip(lines, data.lines, strict=True):
-        for one in _left_or_came(told):
-            if line.recipe is not None and not fits(micro(one.quantity), line.recipe):
-                return _uncountable(line)
-        line.shipped_micro = sum(micro(one.quantity) for one in told.shipped)
-        line.returned_micro = sum(micro(one.quantity) for one in told.returned)
-        if line.shipped_micro > line.quantity_micro:
-            return Refusal(
-                Outcome.EXCEEDS_ORDERED,
-                f"of line {line.line_item_id} {text_micro(line.shipped_micro)} are shipped,"
-                f" {text_micro(line.quantity_micro)} ordered",
-            )
-        if line.returned_micro > line.shipped_micro:
-            return Refusal(
-                Outcome.EXCEEDS_SHIPPED,
-                f"of line {line.line_item_id} {text_micro(line.returned_micro)} came back,"
-                f" {text_micro(line.shipped_micro)} were shipped",
-            )
+        refusal = _out(line, told)
+        if refusal is not None:
+            return refusal
     return lines
+
+
+def _out(line: Line, told: ImportedLine) -> Refusal | None:
+    """Note how much of a line is out; a refusal where that cannot be."""
+    if line.recipe is not None and not all(
+        fits(micro(one.quantity), line.recipe) for one in _left_or_came(told)
+    ):
+        return _uncountable(line)
+    line.shipped_micro = sum(micro(one.quantity) for one in told.shipped)
+    line.returned_micro = sum(micro(one.quantity) for one in told.returned)
+    ordered, shipped, returned = map(
+        text_micro, (line.quantity_micro, line.shipped_micro, line.returned_micro)
+    )
+    if line.shipped_micro > line.quantity_micro:
+        message = f"of line {line.line_item_id} {shipped} are shipped, {ordered} ordered"
+        return Refusal(Outcome.EXCEEDS_ORDERED, message)
+    if line.returned_micro > line.shipped_micro:
+        message = f"of line {line.line_item_id} {returned} came back, {shipped} were shipped"
+        return Refusal(Outcome.EXCEEDS_SHIPPED, message)
+    return None
 
 
 def _holdings(books: Books, lines: Sequence[Line], told: Sequence[ImportedLine]) -> list[Holding] | Refusal:
