@@ -213,6 +213,8 @@ class PlacedLine(Contract):
     quantity: SpelledQuantity
     managed: bool
     reservations: Array[UnitsAtLocation] = ()
+    waiting: Array[UnitsAtLocation] = ()
+    """What of the reservations is not in stock yet: the line waits for it."""
 
 
 class OrderPlacedResult(OrderAnswer):

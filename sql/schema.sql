@@ -291,6 +291,7 @@ create table orders (
     cart_id text,
     canceled boolean not null default false,
     canceled_line_ids text[],
+    policy smallint,
     version bigint,
     edited boolean not null default false,
     constraint orders_order_id_key UNIQUE (order_id),

@@ -87,7 +87,9 @@ class Scenario:
 
 
 def _lines(text: str) -> list[str]:
-    return [line for line in (line.strip() for line in text.splitlines()) if line]
+    """The lines that say something; one that ends with a comma goes on in the next."""
+    whole = re.sub(r",\s*\n\s*", ", ", text)
+    return [line for line in (line.strip() for line in whole.splitlines()) if line]
 
 
 # ── Levels: "shirt: A 10/3, B 5 damaged=1 v=4" ─────────────────────────────────────────────────────────

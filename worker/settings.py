@@ -14,6 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas.orders import Policy, Strategy
+
 ENV_PREFIX = "INVENTORY_"
 
 
@@ -56,6 +58,14 @@ class Settings(BaseSettings):
             " empty: host and process id"
         ),
     ] = ""
+
+    order_policy: Annotated[
+        Policy,
+        Field(description="what becomes of orders that stock does not cover, where they name no policy"),
+    ] = Policy.ALL_OR_NOTHING
+    order_strategy: Annotated[
+        Strategy, Field(description="from which locations orders are taken that name no strategy")
+    ] = Strategy.PRIORITY
 
     batch_records_max: Annotated[
         int, Field(ge=1, le=4000, description="records judged in one transaction at the most")

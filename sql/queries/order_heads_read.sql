@@ -8,6 +8,7 @@ select
     o.canceled,
     o.canceled_line_ids,
     o.version,
-    o.edited
+    o.edited,
+    o.policy
 from unnest($1::bigint []) as u (order_no)
 inner join orders as o on o.order_no = u.order_no

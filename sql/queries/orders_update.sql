@@ -2,7 +2,7 @@
 -- were released, the order was edited, it or lines of it were canceled.
 -- Parameters: $1 order numbers, $2 revisions, $3 placement hashes, $4 channels, $5 strategies, $6 carts,
 -- $7 whether canceled, $8 ids of canceled lines, each a JSON array (null = none), $9 the
--- producers' versions, $10 whether edited.
+-- producers' versions, $10 whether edited, $11 policies.
 -- Locks: order rows (locked already).
 update orders as o
 set
@@ -16,9 +16,10 @@ set
         when u.canceled_line_ids is not null then array(select jsonb_array_elements_text(u.canceled_line_ids))
     end,
     version = u.version,
-    edited = u.edited
+    edited = u.edited,
+    policy = u.policy
 from unnest($1::bigint [], $2::int [], $3::bytea [], $4::text [], $5::smallint [], $6::text [], $7::boolean [],
-    $8::jsonb [], $9::bigint [], $10::boolean [])
+    $8::jsonb [], $9::bigint [], $10::boolean [], $11::smallint [])
     as u (order_no, revision, placement_hash, sales_channel_id, strategy, cart_id, canceled, canceled_line_ids,
-        version, edited)
+        version, edited, policy)
 where o.order_no = u.order_no

@@ -90,7 +90,7 @@ WRONG_LEVELS = """
 """
 EFFECTS_OF_NO_EVENT = """
     select m.* from movement as m
-    where (select count(*) from event as e where e.seq = m.event_seq and e.outcome = 1) <> 1
+    where (select count(*) from event as e where e.seq = m.event_seq and e.outcome in (1, 2)) <> 1
 """
 ADJUSTMENTS = """
     select e.event_id, array_agg(units(m.delta, i.decimal_places)::int) from event as e
@@ -104,7 +104,7 @@ EMPTIED = """
         source, topic, inventory_item, variant, recipe, recipe_part, location, sales_channel, level,
         set_guard, orders, order_line, reservation, fulfillment, fulfillment_line, fulfillment_part,
         order_return, order_return_line, order_return_part, movement, event, parked, dead_letter, batch,
-        consumer_progress
+        consumer_progress, transfer, transfer_line, availability, ledger_gap
     restart identity;
     update catalogue_state set catalogue_version = 0
 """
@@ -220,6 +220,7 @@ placements = event(
     sales_channel_id=st.just("web"),
     lines=ordered_lines,
     strategy=st.sampled_from([None, "most_available", "random"]),
+    policy=st.sampled_from([None, None, "partial", "backorder"]),
 )
 fulfilments = event(
     "order.fulfilled",
@@ -376,7 +377,11 @@ class Delivery(RuleBasedStateMachine):
     def stand_still_while_another_goes_on(self, number: int, counts: tuple[int, int]) -> None:
         self.bench.await_(self._stand_still(number, *counts))
 
-    @rule(owners=st.lists(st.integers(0, WORKERS - 1), min_size=12, max_size=12))
+    @rule(
+        owners=st.lists(
+            st.integers(0, WORKERS - 1), min_size=len(TYPES_BY_TOPIC), max_size=len(TYPES_BY_TOPIC)
+        )
+    )
     def rebalance(self, owners: list[int]) -> None:
         self.assigned = dict(zip(TYPES_BY_TOPIC, owners, strict=True))
         self.bench.await_(self._seek(TYPES_BY_TOPIC))

@@ -34,6 +34,7 @@ from tests.scenarios import BUCKETS, Scenario, Told
 from tests.unit.telling import check_step
 from tests.unit.test_scenarios_known_failures import SCENARIOS as KNOWN_FAILURES
 from tests.unit.test_scenarios_orders import SCENARIOS as ORDERS
+from tests.unit.test_scenarios_policies import SCENARIOS as POLICIES
 from tests.unit.test_scenarios_rulings import SCENARIOS as RULINGS
 from tests.unit.test_scenarios_stock import SCENARIOS as STOCK
 from worker.domain.decision import Verdict
@@ -124,6 +125,7 @@ TABLES = [
     *KNOWN_FAILURES,
     *RULINGS,
     *ORDERS,
+    *POLICIES,
     *STOCK,
 ]
 

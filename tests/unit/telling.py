@@ -10,6 +10,7 @@ from worker.domain.decision import Json, Verdict
 
 LINE_UNITS = {
     "reservations": "holds",
+    "waiting": "waits for",
     "released": "releases",
     "shipments": "ships",
     "restocked": "restocks",

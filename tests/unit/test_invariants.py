@@ -15,14 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.orders import OrderPlaced, Strategy
+from schemas.orders import OrderPlaced, Policy, Strategy
 from schemas.outcome import Outcome
 from tests.scenarios import Scenario, Told, told
 from tests.unit.world import NOW, UNTIL, World, event_of
 from worker.domain.books import Books
 from worker.domain.decision import Verdict
 from worker.domain.model import Snapshot
-from worker.domain.orders import _frozen_lines, _holds_undivided, holds_judged
+from worker.domain.orders import _frozen_lines, _holds_undivided, _LineTerms
+from worker.domain.placement import Granted, asked_of, grant
 
 BEFORE = """
     cup: A 6, B 5
@@ -70,7 +71,8 @@ strategies = one_of("priority", "most_available", "fewest_splits", "random")
 facts = one_of("f1", "f2", "f3")
 moved = one_of("", "1", "2 of cup")
 
-placed_events = st.builds("place {}: {} strategy={}".format, orders, ordered, strategies)
+policies = one_of("", "", " policy=partial", " policy=backorder")
+placed_events = st.builds("place {}: {} strategy={}{}".format, orders, ordered, strategies, policies)
 shipped_events = st.builds("ship {}/{}: {} {}".format, orders, facts, shipped, one_of("", "from A", "from B"))
 shipped_whole_events = st.builds("ship {}/{} {}".format, orders, facts, one_of("", "from A", "from B"))
 returned_events = st.builds("return {}/{}: {} {}".format, orders, facts, returned, one_of("", "to A", "to C"))
@@ -212,21 +214,26 @@ def test_an_order_is_reserved_whole_or_not_at_all(events: list[Told], wanted: st
     assert bool(order.lines) == (placed.outcome is Outcome.APPLIED)
 
 
-@given(event_lists(), ordered)
-def test_the_quick_way_places_as_the_careful_way_does(events: list[Told], wanted: str) -> None:
+@given(event_lists(), ordered, st.sampled_from(Policy))
+def test_the_quick_way_places_as_the_careful_way_does(
+    events: list[Told], wanted: str, policy: Policy
+) -> None:
     made = world()
     made.tell(*events)
     placed, state = event_of(told(f"place asked: {wanted}", "asked")).data, made.state
     assert isinstance(placed, OrderPlaced)
     locked = frozenset(state.levels)
     books = Books(Snapshot(NOW, UNTIL, state.catalogue, {}, state.levels, locked, {}, {}))
-    firm: dict[int, str] = {}
-    lines = _frozen_lines(books, placed.lines, firm)
+    terms = _LineTerms({}, set())
+    lines = _frozen_lines(books, placed.lines, terms)
     assert isinstance(lines, list)
     channel = state.catalogue.channels["web"]
-    quick = None if firm else _holds_undivided(books, channel, lines)
+    quick = None if terms.firm else _holds_undivided(books, channel, lines)
     if quick is not None:
-        assert quick == holds_judged(books, channel, lines, firm, Strategy.PRIORITY, "asked")
+        asked = [
+            asked_of(books, channel, line, line.quantity_micro, policy, None) for line in lines if line.recipe
+        ]
+        assert grant(books, channel, asked, Strategy.PRIORITY, "asked") == Granted(quick, [], [])
 
 
 # ── Any order of arrival ───────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from schemas.orders import Strategy
+from schemas.orders import Policy, Strategy
 from worker.domain.availability import Demand, FreeUnits, serving_order, units_of
 from worker.domain.model import MICRO, Item, Location
 
@@ -22,6 +22,23 @@ class Taken(NamedTuple):
     item: Item
     location: Location
     units: int
+
+
+class Missing(NamedTuple):
+    """Units of one item that a line finds nowhere, smallest units; it may wait for them."""
+
+    place: int
+    item: Item
+    tried: Sequence[Location]
+    """The line's locations in the order in which it tried them."""
+    units: int
+
+
+class Served(NamedTuple):
+    """From where all lines of an order are taken, and what those that may wait did not find."""
+
+    taken: list[Taken]
+    missing: list[Missing]
 
 
 Rank = Callable[[Sequence[Demand], FreeUnits, str], Sequence[Location]]
@@ -85,22 +102,27 @@ STRATEGIES: Mapping[Strategy, Rank] = {
 }
 
 
-def serve(demands: Sequence[Demand], table: FreeUnits, strategy: Strategy, seed: str) -> list[Taken]:
-    """Take every line's units out of a table that is known to have them, firm lines first."""
+def serve(demands: Sequence[Demand], table: FreeUnits, strategy: Strategy, seed: str) -> Served:
+    """Take every line's units out of the table, which has all that lines ask for that may not wait."""
     rank = STRATEGIES[strategy]
     places = serving_order(demands)
-    taken: list[Taken] = []
+    served = Served([], [])
     for turn, place in enumerate(places):
-        locations = rank([demands[later] for later in places[turn:]], table, seed)
-        taken += spread(place, demands[place], locations, table)
-    return taken
+        demand = demands[place]
+        tried = rank([demands[later] for later in places[turn:]], table, seed)
+        taken = spread(place, demand, tried, table)
+        served.taken.extend(taken)
+        for part in demand.recipe.parts:
+            found = sum(one.units for one in taken if one.item is part.item)
+            units = units_of(demand.quantity_micro, part.required) - found
+            if units:
+                assert demand.policy is Policy.BACKORDER, f"{units} of {part.item} are not there"
+                served.missing.append(Missing(place, part.item, tried, units))
+    return served
 
 
 def spread(place: int, demand: Demand, locations: Sequence[Location], table: FreeUnits) -> list[Taken]:
-    """Take one line's units out of the table: per location as many whole units as it has, then the parts.
-
-    Raises AssertionError where the table has too little: that is asked before.
-    """
+    """Take one line's units out of the table: per location as many whole units as it has, then the parts."""
     parts = demand.recipe.parts
     missing = [units_of(demand.quantity_micro, part.required) for part in parts]
     taken: dict[tuple[int, int], int] = {}
@@ -127,7 +149,6 @@ def spread(place: int, demand: Demand, locations: Sequence[Location], table: Fre
             units = min(missing[at], _free(table, part.item, location))
             if units:
                 take(at, location, units)
-        assert missing[at] == 0, f"{missing[at]} units of {part.item.inventory_item_id} are not there"
     by_no = {location.location_no: location for location in locations}
     return [
         Taken(place, parts[at].item, by_no[location_no], units) for (at, location_no), units in taken.items()

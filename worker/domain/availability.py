@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import gcd, lcm
 from typing import NamedTuple
 
+from schemas.orders import Policy
 from schemas.quantity import SMALLEST_MAX
 from worker.domain.model import MICRO, Channel, Item, Level, Location, Recipe
 
@@ -28,6 +29,10 @@ class Demand(NamedTuple):
     quantity_micro: int
     locations: Sequence[Location]
     """Where it may come from, in order of preference: the channel's, or the one it is firm at."""
+    policy: Policy = Policy.ALL_OR_NOTHING
+    """What becomes of it where stock does not cover it."""
+    waiting_micro_max: int | None = None
+    """Of its items, as much may wait for stock in all, in millionths of the variant; None: without end."""
 
 
 class Shortage(NamedTuple):
@@ -111,19 +116,17 @@ def take(demand: Demand, table: FreeUnits) -> list[Shortage]:
     return short
 
 
-def shortages(demands: Sequence[Demand], table: FreeUnits) -> list[Shortage]:
-    """The lines that the table cannot serve, in line order; firm lines are judged before the others.
-
-    A line counts as short by what the lines before it leave: over all lines, wanted less available is exactly
-    what is missing.
-    """
-    by_place = {place: take(demands[place], table) for place in serving_order(demands)}
-    return [shortage for place in range(len(demands)) for shortage in by_place[place]]
-
-
 def serving_order(demands: Sequence[Demand]) -> list[int]:
-    """Places of the lines in the order in which they are served: those bound to one location first."""
-    return sorted(range(len(demands)), key=lambda place: len(demands[place].locations) > 1)
+    """Places of the lines in the order in which they are served.
+
+    Those that may wait come last, those bound to one location first (rulings "Availability and placement").
+    """
+
+    def turn(place: int) -> tuple[bool, bool]:
+        demand = demands[place]
+        return demand.policy is Policy.BACKORDER, len(demand.locations) > 1
+
+    return sorted(range(len(demands)), key=turn)
 
 
 def available_micro(demand: Demand, table: FreeUnits) -> int:

@@ -236,7 +236,7 @@ class Books:
         level.reserved -= units
 
     def _settle(self, level: Level) -> None:
-        """Shortfall is what of reserved has no stock behind it: counts raise it, all else lowers it."""
+        """Shortfall is what of reserved has no stock behind it: only counts and promises raise it."""
         shortfall = max(0, level.reserved - level.stocked)
         if shortfall != level.shortfall:
             self._post(level, Bucket.SHORTFALL, shortfall - level.shortfall, None)

@@ -1,7 +1,7 @@
 """A placed order is changed: only the difference counts (DESIGN §3; rulings "Orders"; ADR 12)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from schemas.orders import EditedLine, OrderUpdated
@@ -12,7 +12,8 @@ from worker.domain.books import Books, Hold, held_units
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
 from worker.domain.model import Line, Order, WaitKind, WaitsFor
-from worker.domain.orders import holds_judged, placed_line
+from worker.domain.orders import as_granted, placed_line
+from worker.domain.placement import Granted, asked_of, grant, keep
 from worker.domain.places import held_last
 from worker.domain.verdict import Obstacle, Poison, Refusal, Short, stopped
 
@@ -50,13 +51,13 @@ def order_updated(books: Books, event: Event) -> Verdict:
     if not isinstance(edit, Edit):
         return stopped(event, edit, books.snapshot, answer, order)
     released = _released(books, order, edit)
-    holds = _taken(books, order, edit, released)
-    if not isinstance(holds, list):
-        return stopped(event, holds, books.snapshot, answer, order)
+    granted = _granted(books, order, edit, released)
+    if not isinstance(granted, Granted):
+        return stopped(event, granted, books.snapshot, answer, order)
 
     for line, level, units in released:
         books.release(line, level, units)
-    books.reserve(holds)
+    keep(books, granted)
     for line, quantity_micro, _ in edit.changes:
         if line.line_no > len(order.lines):
             order.lines.append(line)
@@ -69,7 +70,7 @@ def order_updated(books: Books, event: Event) -> Verdict:
     books.decision.orders_touched[order] = None
     books.decision.orders_put[order] = None
     answer["lines"] = [placed_line(line) for line in order.lines]
-    return Verdict(event, Outcome.APPLIED, answer, order)
+    return as_granted(event, order, granted, answer)
 
 
 def _barred(order: Order, data: OrderUpdated) -> Refusal | WaitsFor | None:
@@ -148,17 +149,18 @@ def _released(books: Books, order: Order, edit: Edit) -> list[Hold]:
     return released
 
 
-def _taken(books: Books, order: Order, edit: Edit, released: Sequence[Hold]) -> list[Hold] | WaitsFor | Short:
-    """What growing lines reserve, judged together as a placement of just that would be."""
-    grown = {change.line.line_no: change for change in edit.changes if change.grows_micro > 0}
+def _granted(books: Books, order: Order, edit: Edit, released: Sequence[Hold]) -> Granted | WaitsFor | Short:
+    """What growing lines get, judged together as a placement of just that would be."""
+    grown = [change for change in edit.changes if change.grows_micro > 0]
     if not grown:
-        return []
+        return Granted([], [], [])
     channel = books.catalogue.channels.get(order.sales_channel_id or "")
     if channel is None:
         return WaitsFor(WaitKind.SALES_CHANNEL, order.sales_channel_id or "")
-    wanted = [replace(one.line, quantity_micro=one.grows_micro, reservations=[]) for one in grown.values()]
+    asked = [
+        asked_of(books, channel, line, grows_micro, order.policy, edit.firm.get(line.line_no))
+        for line, _, grows_micro in grown
+        if line.recipe is not None
+    ]
     with books.as_if_released(released):
-        holds = holds_judged(books, channel, wanted, edit.firm, order.strategy, order.order_id)
-    if not isinstance(holds, list):
-        return holds
-    return [(grown[line.line_no].line, level, units) for line, level, units in holds]
+        return grant(books, channel, asked, order.strategy, order.order_id)

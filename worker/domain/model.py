@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
 
-from schemas.orders import Disposition, Strategy
+from schemas.orders import Disposition, Policy, Strategy
 from worker.domain.event import Event
 
 MICRO = 1_000_000
@@ -281,6 +281,8 @@ class Order:
     """As it stood before this batch; each event judged on the order raises it by one."""
     sales_channel_id: str | None = None
     strategy: Strategy = Strategy.PRIORITY
+    policy: Policy | None = None
+    """As the placement named it; None: by each variant, else the installation's."""
     cart_id: str | None = None
     placement_hash: bytes | None = None
     """Body hash of the placement that was applied (or, before that, last judged).
@@ -371,6 +373,10 @@ class Snapshot:
     set_guards: dict[SetKey, Guard]
     reservations_by_level: Mapping[int, Sequence["LevelReservation"]]
     """level_no -> all its reservations, for levels whose uncovered lines had to be loaded."""
+    policy: Policy = Policy.ALL_OR_NOTHING
+    """The installation's: of lines whose order names none and whose variant does not wait."""
+    strategy: Strategy = Strategy.PRIORITY
+    """The installation's: of orders that name none."""
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
     links: Mapping[int, Collection[str]] = field(default_factory=dict)
     """item_no -> ids of the variants made of it, for items of variants that the batch deletes."""

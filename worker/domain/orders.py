@@ -1,25 +1,28 @@
-"""Order placement: every managed line is reserved, all or nothing (DESIGN §4 rules 2, 3, 5, 8, 11)."""
+"""Order placement: every managed line is reserved as its policy says (DESIGN §4 rules 2, 3, 5, 8, 11)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from schemas.internal import OrderImported
 from schemas.orders import OrderLine, OrderPlaced, Strategy
 from schemas.outcome import Outcome
 from schemas.quantity import micro, text, text_micro
-from worker.domain.allocate import serve
-from worker.domain.availability import Demand, fits, free, free_units, shortages
+from worker.domain.answer import units_json
+from worker.domain.availability import fits, free
 from worker.domain.books import Books, Hold
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
-from worker.domain.model import MICRO, Channel, Level, Line, Location, Order, WaitKind, WaitsFor
-from worker.domain.verdict import Poison, Refusal, Short, applied_before, stopped
+from worker.domain.model import MICRO, Channel, Level, Line, Order, WaitKind, WaitsFor
+from worker.domain.placement import Granted, Promise, asked_of, grant, keep
+from worker.domain.verdict import Poison, Refusal, Short, applied_before, insufficient_json, stopped
 
 PRIORITY = Strategy.PRIORITY
 
 
 def order_placed(books: Books, event: Event) -> Verdict:
-    """Reserves the order's managed lines and freezes their recipes; refused whole where stock is short.
+    """Reserves the order's managed lines and freezes their recipes; where stock is short, by its policy.
 
+    Refused whole unless that lets lines be served in part or wait for stock (`worker.domain.placement`).
     Waits for the channel, the variants and the locations it names, and for the first level of every item it
     demands. A refused order keeps no lines: facts about it wait for a placement that is applied. What was
     canceled before is not reserved.
@@ -37,29 +40,36 @@ def order_placed(books: Books, event: Event) -> Verdict:
     if channel is None:
         unknown = WaitsFor(WaitKind.SALES_CHANNEL, data.sales_channel_id)
         return stopped(event, unknown, books.snapshot, answer, order)
-    firm: dict[int, str] = {}
-    lines = _frozen_lines(books, data.lines, firm)
+    terms = _LineTerms({}, set())
+    lines = _frozen_lines(books, data.lines, terms)
     if not isinstance(lines, list):
         if isinstance(lines, Refusal):
             answer["unknown_variants"] = _deleted(books, data)
         return stopped(event, lines, books.snapshot, answer, order)
-    strategy = data.strategy or PRIORITY
     wanted = lines
     if order.canceled_line_ids:
         wanted = [line for line in lines if line.line_item_id not in order.canceled_line_ids]
-    holds: list[Hold] | WaitsFor | Short | None = None
-    if strategy is PRIORITY and not firm:
-        holds = _holds_undivided(books, channel, wanted)
-    if holds is None:
-        holds = holds_judged(books, channel, wanted, firm, strategy, data.order_id)
-    if not isinstance(holds, list):
-        return stopped(event, holds, books.snapshot, answer, order)
+    granted = _granted(books, channel, data, wanted, terms)
+    if not isinstance(granted, Granted):
+        return stopped(event, granted, books.snapshot, answer, order)
 
-    books.reserve(holds)
+    keep(books, granted)
     _keep_placed(books, order, data, lines)
     order.placement_hash = event.body_hash
     answer["lines"] = [placed_line(line) for line in lines]
-    return Verdict(event, Outcome.APPLIED, answer, order)
+    return as_granted(event, order, granted, answer)
+
+
+def as_granted(event: Event, order: Order, granted: Granted, answer: Json) -> Verdict:
+    """The verdict on an order whose lines got this; the answer tells what waits, and what was not served."""
+    verdict = Verdict(event, Outcome.APPLIED, answer, order)
+    if granted.promises:
+        _tell_waiting(answer["lines"], granted.promises)
+    if granted.shortages:
+        verdict.outcome = Outcome.PARTIALLY_APPLIED
+        short = Short(granted.shortages, order.sales_channel_id)
+        verdict.insufficient = insufficient_json(event, short, answer)
+    return verdict
 
 
 def _placed_too_late(books: Books, event: Event, data: OrderPlaced, order: Order, answer: Json) -> Verdict:
@@ -92,18 +102,30 @@ def _keep_placed(books: Books, order: Order, data: OrderPlaced | OrderImported, 
     """The order says from now on what its placement said."""
     order.lines = lines
     order.sales_channel_id = data.sales_channel_id
-    order.strategy = data.strategy or PRIORITY
+    order.strategy = data.strategy or books.snapshot.strategy
+    if data.policy is not None:
+        order.policy = data.policy
+        books.decision.orders_put[order] = None
     order.cart_id = data.cart_id
     books.decision.orders_touched[order] = None
     books.decision.lines_new += [(order, line) for line in lines]
 
 
+class _LineTerms(NamedTuple):
+    """What lines say beside what they order, by line number."""
+
+    firm: dict[int, str]
+    """The location of each line that names one."""
+    patient: set[int]
+    """Lines of managed variants that allow to wait for stock."""
+
+
 def _frozen_lines(
-    books: Books, ordered: Iterable[OrderLine], firm: dict[int, str] | None
+    books: Books, ordered: Iterable[OrderLine], terms: _LineTerms | None
 ) -> list[Line] | WaitsFor | Refusal | Poison:
     """The order's lines with their recipes as they now are; later changes of a recipe never touch them.
 
-    Fills `firm` with the location of each line that names one, by line number; None: no location matters.
+    Fills the terms; None: none matters, as nothing is to be reserved.
     """
     variants = books.catalogue.variants
     lines: list[Line] = []
@@ -112,13 +134,15 @@ def _frozen_lines(
         variant = variants.get(variant_id)
         if variant is None:
             return WaitsFor(WaitKind.VARIANT, variant_id)
-        if variant.deleted and firm is not None:
+        if variant.deleted and terms is not None:
             return Refusal(Outcome.UNKNOWN_VARIANT, f"variant {variant_id} was deleted")
-        if location_id is not None and firm is not None:
+        if location_id is not None and terms is not None:
             if location_id not in books.catalogue.locations:
                 return WaitsFor(WaitKind.LOCATION, location_id)
-            firm[line_no] = location_id
+            terms.firm[line_no] = location_id
         recipe, line_item_id = variant.recipe, one.line_item_id
+        if variant.allow_backorder and recipe is not None and terms is not None:
+            terms.patient.add(line_no)
         if type(quantity) is int:
             quantity_micro = quantity * MICRO
         else:
@@ -127,6 +151,24 @@ def _frozen_lines(
                 return Poison(f"the quantity of line {line_item_id} is not countable in its items")
         lines.append(Line(line_no, line_item_id, variant_id, variant.variant_no, recipe, quantity_micro))
     return lines
+
+
+def _granted(
+    books: Books, channel: Channel, data: OrderPlaced, lines: Sequence[Line], terms: _LineTerms
+) -> Granted | WaitsFor | Short:
+    """What the lines get. Stock for all of them at hand is given without looking at each one's policy."""
+    strategy, policy = data.strategy or books.snapshot.strategy, data.policy
+    alike = policy is not None or not terms.patient
+    if strategy is PRIORITY and alike and not terms.firm:
+        holds = _holds_undivided(books, channel, lines)
+        if holds is not None:
+            return Granted(holds, [], [])
+    asked = [
+        asked_of(books, channel, line, line.quantity_micro, policy, terms.firm.get(line.line_no))
+        for line in lines
+        if line.recipe is not None
+    ]
+    return grant(books, channel, asked, strategy, data.order_id)
 
 
 def _holds_undivided(books: Books, channel: Channel, lines: Iterable[Line]) -> list[Hold] | None:
@@ -166,54 +208,6 @@ def _holds_undivided(books: Books, channel: Channel, lines: Iterable[Line]) -> l
     return holds
 
 
-def holds_judged(
-    books: Books,
-    channel: Channel,
-    lines: Sequence[Line],
-    firm: Mapping[int, str],
-    strategy: Strategy,
-    seed: str,
-) -> list[Hold] | WaitsFor | Short:
-    """All lines together, by their summed demand per item, from where the strategy takes them."""
-    demands = _demands(lines, books.sellable(channel), firm)
-    unstocked = _unstocked(books, demands)
-    if unstocked is not None:
-        return unstocked
-    short = shortages(demands, free_units(books.levels, demands))
-    if short:
-        return Short(short, channel.sales_channel_id)
-    managed = [line for line in lines if line.recipe is not None]
-    return [
-        (managed[place], books.levels[item.item_no][location.location_no], units)
-        for place, item, location, units in serve(demands, free_units(books.levels, demands), strategy, seed)
-    ]
-
-
-def _demands(lines: Iterable[Line], locations: Sequence[Location], firm: Mapping[int, str]) -> list[Demand]:
-    """What managed lines ask for; a firm line asks at its one location, or nowhere outside the channel."""
-    demands = []
-    for line in lines:
-        if line.recipe is None:
-            continue
-        firm_id = firm.get(line.line_no)
-        allowed = (
-            locations
-            if firm_id is None
-            else [location for location in locations if location.location_id == firm_id]
-        )
-        demands.append(Demand(line.line_item_id, line.variant_id, line.recipe, line.quantity_micro, allowed))
-    return demands
-
-
-def _unstocked(books: Books, demands: Sequence[Demand]) -> WaitsFor | None:
-    """The first item without a level anywhere: the stock to judge by has not been told yet."""
-    for demand in demands:
-        for part in demand.recipe.parts:
-            if not books.levels.get(part.item.item_no):
-                return WaitsFor(WaitKind.LEVEL, part.item.inventory_item_id)
-    return None
-
-
 def placed_line(line: Line) -> Json:
     """A line and what it holds, as answers tell it."""
     quantity_micro = line.quantity_micro
@@ -238,3 +232,10 @@ def placed_line(line: Line) -> Json:
         "managed": line.recipe is not None,
         "reservations": reservations,
     }
+
+
+def _tell_waiting(lines: Sequence[Json], promises: Iterable[Promise]) -> None:
+    """Say of lines that wait what of their reservations is not there yet."""
+    by_id = {line["line_item_id"]: line for line in lines}
+    for line, item, location, units in promises:
+        by_id[line.line_item_id].setdefault("waiting", []).append(units_json(item, location, units))

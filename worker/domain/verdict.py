@@ -69,13 +69,18 @@ def applied_before(event: Event, body_hash: bytes | None, what: str) -> Refusal:
 
 
 def _insufficient(event: Event, short: Short, answer: Json, order: Order | None) -> Verdict:
-    """The answer, and the insufficient-stock event that shops listen to."""
+    insufficient = insufficient_json(event, short, answer)
+    return Verdict(event, Outcome.INSUFFICIENT_STOCK, answer, order, insufficient=insufficient)
+
+
+def insufficient_json(event: Event, short: Short, answer: Json) -> Json:
+    """The insufficient-stock event that shops listen to; the answer tells the same short lines."""
     subject: Json = {name: answer[name] for name in ("order_id", "cart_id") if name in answer}
     short_lines = shortages_json(short.shortages)
     line_ids = {shortage.line_item_id for shortage in short.shortages}
     answer["short_lines"] = short_lines
     answer["message"] = f"stock does not cover {len(line_ids)} of the lines"
-    insufficient: Json = {
+    return {
         "cause_type": event.type.value,
         "cause_id": event.event_id,
         "cause_source": event.source,
@@ -83,4 +88,3 @@ def _insufficient(event: Event, short: Short, answer: Json, order: Order | None)
         "sales_channel_id": short.sales_channel_id,
         "short_lines": short_lines,
     }
-    return Verdict(event, Outcome.INSUFFICIENT_STOCK, answer, order, insufficient=insufficient)

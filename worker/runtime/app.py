@@ -29,7 +29,7 @@ from worker.runtime.consume import Intake, IntakeSettings
 from worker.runtime.database import connection, open_pool
 from worker.runtime.errors import Fatal, Transient
 from worker.runtime.interned import Interned
-from worker.runtime.load import Loader
+from worker.runtime.load import Loader, Usual
 from worker.runtime.migrate import require_fitting_schema
 from worker.runtime.pipeline import Pipeline, PipelineSettings
 from worker.runtime.process import Processor, ProcessorSettings
@@ -295,6 +295,7 @@ def processor(settings: Settings, name: str, writer: AnswerWriter, *, publish_le
             interned,
             settings.topic_types or TYPES_BY_TOPIC,
             timedelta(seconds=settings.parked_deadline_s),
+            Usual(settings.order_policy, settings.order_strategy),
         ),
         interned,
         writer,

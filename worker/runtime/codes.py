@@ -4,7 +4,7 @@ The migrations hold the same numbers in lookup tables; a test compares both. A n
 """
 
 from schemas.event_type import EventType
-from schemas.orders import Strategy
+from schemas.orders import Policy, Strategy
 from schemas.outcome import Outcome
 
 TYPE_NOS: dict[EventType, int] = {
@@ -62,6 +62,15 @@ STRATEGY_NOS: dict[Strategy, int] = {
     Strategy.FEWEST_SPLITS: 2,
     Strategy.RANDOM: 3,
 }
+POLICY_NOS: dict[Policy | None, int | None] = {
+    None: None,
+    Policy.ALL_OR_NOTHING: 0,
+    Policy.PARTIAL: 1,
+    Policy.BACKORDER: 2,
+}
+POLICIES: dict[int | None, Policy | None] = {number: policy for policy, number in POLICY_NOS.items()}
+"""An order's policy; None where its placement named none."""
+
 STRATEGIES: dict[int, Strategy] = {number: strategy for strategy, number in STRATEGY_NOS.items()}
 
 PLACES_PER_BATCH = 8192

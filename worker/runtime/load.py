@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import sql
-from schemas.orders import Disposition, OrderPlaced, Strategy
+from schemas.orders import Disposition, OrderPlaced, Policy, Strategy
 from worker.domain.event import Event
 from worker.domain.model import (
     Bucket,
@@ -40,7 +40,7 @@ from worker.domain.model import (
 )
 from worker.domain.needs import Needs, edited_variant_ids, item_ids_made, needs_of
 from worker.runtime.catalogue import item_of
-from worker.runtime.codes import STRATEGIES, STRATEGY_NOS
+from worker.runtime.codes import POLICIES, STRATEGIES, STRATEGY_NOS
 from worker.runtime.decode import Arrival
 from worker.runtime.parked import ParkedRow, parked_rows
 
@@ -77,6 +77,13 @@ class RerunError(Exception):
     """Another worker changed what this batch is about: roll back and run the same batch again."""
 
 
+class Usual(NamedTuple):
+    """The installation's choices for orders that make none."""
+
+    policy: Policy = Policy.ALL_OR_NOTHING
+    strategy: Strategy = Strategy.PRIORITY
+
+
 class OrderHead(NamedTuple):
     """What an order's row says; compared after the decision to see which rows to rewrite."""
 
@@ -89,6 +96,7 @@ class OrderHead(NamedTuple):
     canceled_line_ids: frozenset[str] = frozenset()
     version: int | None = None
     edited: bool = False
+    policy_no: int | None = None
 
 
 class ItemNos(NamedTuple):
@@ -140,6 +148,7 @@ class Loaded:
     """By how much the lock raised each order's revision."""
     order_nos: dict[str, int]
     orders: OrderRows
+    usual: Usual
     parked_until: datetime
     transfers: TransferRows
     links: "list[asyncpg.Record]" = field(default_factory=list)
@@ -178,6 +187,8 @@ class Loaded:
             items_locked=frozenset(self.row["items_locked"] or ()),
             set_guards=self._set_guards(levels_by_no),
             reservations_by_level=self.reservations_by_level,
+            policy=self.usual.policy,
+            strategy=self.usual.strategy,
             transfers=self._transfers(),
             ledgers=self.ledgers,
             links=self._links(),
@@ -235,6 +246,7 @@ class Loaded:
                 head.revision - self.events_counted[order_id],
                 head.sales_channel_id,
                 STRATEGIES[head.strategy_no],
+                POLICIES[head.policy_no],
                 head.cart_id,
                 head.placement_hash,
                 head.canceled,
@@ -286,6 +298,7 @@ class Loader:
         interned: "Interned",
         types_by_topic: Mapping[str, str],
         parked_deadline: timedelta,
+        usual: "Usual | None" = None,
     ) -> None:
         self.cache = cache
         self.interned = interned
@@ -293,6 +306,7 @@ class Loader:
         self.parked_deadline = parked_deadline
         self._edited_variants: dict[str, set[str]] = {}
         """By order, what its parked edits name, found too late to be locked: for the rerun."""
+        self.usual = usual or Usual()
 
     async def load(
         self, connection: "Connection", events: Sequence[Event], redriven: Collection[tuple[str, str]] = ()
@@ -310,7 +324,7 @@ class Loader:
         transfers = await self._lock_transfers(connection, needs)
         item_nos = self._item_nos(needs, made, transfers)
         order_ids = sorted(needs.orders)
-        heads = [_head_of_new(needs.orders[order_id], redriven) for order_id in order_ids]
+        heads = [_head_of_new(needs.orders[order_id], redriven, self.usual) for order_id in order_ids]
         row = await connection.fetchrow(
             LOAD_BATCH,
             order_ids,
@@ -342,6 +356,7 @@ class Loader:
             events_counted={order_id: head.revision for order_id, head in zip(order_ids, heads, strict=True)},
             order_nos=dict(zip(order_ids, row["order_nos"] or (), strict=True)),
             orders=OrderRows(),
+            usual=self.usual,
             parked_until=row["now"] + self.parked_deadline,
             transfers=transfers,
         )
@@ -483,6 +498,7 @@ class Loader:
                 frozenset(head["canceled_line_ids"] or ()),
                 head["version"],
                 head["edited"],
+                head["policy"],
             )
         rows = loaded.orders
         parked = await connection.fetch(ORDER_PARKED_READ, met)
@@ -519,7 +535,7 @@ async def _lock(connection: "Connection", statement: str, ids: Iterable[str]) ->
     return {row["id"]: row["no"] for row in await connection.fetch(statement, sorted(ids))}
 
 
-def _head_of_new(events: Sequence[Event], redriven: Collection[tuple[str, str]]) -> OrderHead:
+def _head_of_new(events: Sequence[Event], redriven: Collection[tuple[str, str]], usual: Usual) -> OrderHead:
     """What a new order's row will say: its first placement in the batch, so that one write is enough."""
     counted = len(events)
     if redriven:
@@ -527,11 +543,11 @@ def _head_of_new(events: Sequence[Event], redriven: Collection[tuple[str, str]])
     for event in events:
         placed = event.data
         if isinstance(placed, OrderPlaced):
-            strategy = placed.strategy or Strategy.PRIORITY
+            strategy = placed.strategy or usual.strategy
             return OrderHead(
                 counted, event.body_hash, placed.sales_channel_id, STRATEGY_NOS[strategy], placed.cart_id
             )
-    return OrderHead(counted, None, None, STRATEGY_NOS[Strategy.PRIORITY], None)
+    return OrderHead(counted, None, None, STRATEGY_NOS[usual.strategy], None)
 
 
 def _unless_usual(values: list[T], usual: T) -> list[T] | None:

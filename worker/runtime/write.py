@@ -22,6 +22,7 @@ from worker.runtime.codes import (
     NOT_FINAL_NO_MIN,
     OUTCOME_NOS,
     PLACES_PER_BATCH,
+    POLICY_NOS,
     STRATEGY_NOS,
     TYPE_NOS,
 )
@@ -344,7 +345,7 @@ async def _make_levels(
 # ── Orders ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-HEAD_WIDTH = 10
+HEAD_WIDTH = 11
 LINE_COLUMNS = ("order_no", "line_no", "line_item_id", "variant_no", "recipe_no", "quantity_micro")
 RESERVATION_COLUMNS = ("order_no", "line_no", "level_no", "quantity")
 
@@ -426,10 +427,10 @@ def _head_to_write(order: Order, stored: OrderHead, put: bool) -> Row | None:  #
         order.edited,
     )
     if not order.lines:
-        return order.order_no, revision, *stored[1:5], *put_later
-    strategy_no = STRATEGY_NOS[order.strategy]
+        return order.order_no, revision, *stored[1:5], *put_later, stored.policy_no
+    strategy_no, policy_no = STRATEGY_NOS[order.strategy], POLICY_NOS[order.policy]
     head = revision, order.placement_hash, order.sales_channel_id, strategy_no, order.cart_id
-    return order.order_no, *head, *put_later
+    return order.order_no, *head, *put_later, policy_no
 
 
 def _reservation_changes(orders: Iterable[Order], new_lines: set[int]) -> tuple[list[Row], list[Row]]:
