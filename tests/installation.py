@@ -85,6 +85,11 @@ class WorkerProcess:
         self._process.send_signal(signal.SIGTERM)
         return await self.ended()
 
+    async def interrupted(self) -> int:
+        """Ends the process by SIGINT, as Ctrl-C does; gives its exit code."""
+        self._process.send_signal(signal.SIGINT)
+        return await self.ended()
+
     async def ended(self) -> int:
         """Waits until the process has ended by itself; gives its exit code."""
         async with asyncio.timeout(DEADLINE_S):
@@ -251,10 +256,11 @@ class Installation:
     async def heard(self) -> dict[Output, list[ConsumerRecord]]:
         """All that this installation's workers have said."""
         assert self._listener is not None
-        return {
-            output: [record for record in records if self._is_ours(record)]
-            for output, records in (await self._listener.heard()).items()
-        }
+        return {output: self.ours(records) for output, records in (await self._listener.heard()).items()}
+
+    def ours(self, records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
+        """Those of the records that this installation's workers have said."""
+        return [record for record in records if self._is_ours(record)]
 
     def _is_ours(self, record: ConsumerRecord) -> bool:
         headers = dict(record.headers)

@@ -5,6 +5,7 @@ After each: nothing lost, nothing twice, the audit clean; the last record of eac
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.installation import Installation, Sent, cloud_event, installation
 from tests.kafka_tools import BAD_NAME, commit_for, committed
 from tests.providers import Kafka, Postgres
 from tests.proxy import Api, is_commit, is_request, kafka_proxy, postgres_proxy
+from worker.dev.listen import listener
 
 ITEMS = 5
 STOCK = 1000
@@ -165,6 +167,73 @@ async def test_storefronts_are_told_the_present_state_whoever_is_killed(shop: In
     finally:
         await db.close()
     assert {value["variant_id"]: value["available"] for value in last.values()} == free
+
+
+# ── Everything told again ─────────────────────────────────────────────────────────────────────────────
+
+
+async def check_storefronts(shop: Installation) -> None:
+    """The last told of each variant is what is free of its item."""
+    last = {record.key: json.loads(record.value) for record in (await shop.heard())[Output.AVAILABILITY]}
+    db = await asyncpg.connect(shop.database_url)
+    try:
+        rows = await db.fetch("select inventory_item_id, available from v_level")
+    finally:
+        await db.close()
+    assert {value["variant_id"]: value["available"] for value in last.values()} == dict(map(tuple, rows))
+
+
+async def test_new_readers_get_everything_while_workers_go_on(shop: Installation) -> None:
+    told = orders(0, 200)
+    async with shop.worker("w1", availability_interval_ms=20) as worker:
+        await shop.send(*told[:50])
+        await shop.settled()
+        await shop.storefronts_told()
+        async with listener(shop.bootstrap, (Output.LEVELS, Output.AVAILABILITY)) as late:
+            await shop.send(*told[50:])
+            command = await shop.started("levels", "publish", "--json", name="command")
+            assert await command.ended() == 0, command.log
+            await shop.settled()
+            await shop.storefronts_told()
+            heard = {output: shop.ours(records) for output, records in (await late.heard()).items()}
+        assert await worker.stop() == 0
+    assert f'{{"levels": {ITEMS}, "availabilities": {ITEMS}}}' in command.log
+    for output in (Output.LEVELS, Output.AVAILABILITY):
+        assert len({record.key for record in heard[output]}) == ITEMS
+    assert await shop.check() == applied(*the_shop(), *told)
+    await check_storefronts(shop)
+
+
+async def test_everything_is_told_again_where_no_worker_runs(shop: Installation) -> None:
+    async with shop.worker("w1", availability_interval_ms=20) as worker:
+        await shop.settled()
+        await shop.storefronts_told()
+        assert await worker.stop() == 0
+    before = await shop.heard()
+    command = await shop.started("levels", "publish", name="command")
+    assert await command.ended() == 0, command.log
+    assert f"told again: {ITEMS} levels, {ITEMS} availabilities" in command.log
+
+    heard = await shop.heard()
+    for output in (Output.LEVELS, Output.AVAILABILITY):
+        again = heard[output][len(before[output]) :]
+        assert len({record.key for record in again}) == len(again) == ITEMS
+    assert await shop.check() == applied(*the_shop())
+    await check_storefronts(shop)
+
+
+async def test_a_telling_that_is_interrupted_leaves_nothing_undone(shop: Installation) -> None:
+    async with shop.worker("w1", availability_interval_ms=20):
+        await shop.settled()
+        await shop.storefronts_told()
+        batches = await shop.one_value("select count(*) from batch")
+        command = await shop.started("levels", "publish", "--rate", "1", name="command")
+        await shop.until("select count(*) > $1 from batch", batches)
+        assert await command.interrupted() == 128 + signal.SIGINT
+        await shop.settled()
+        await shop.storefronts_told()
+    assert await shop.check() == applied(*the_shop())
+    await check_storefronts(shop)
 
 
 async def test_a_worker_killed_between_its_commit_and_its_answers(shop: Installation) -> None:

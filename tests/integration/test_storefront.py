@@ -37,6 +37,7 @@ from worker.runtime.decode import RawRecord
 from worker.runtime.errors import Transient
 from worker.runtime.publish import Refused
 from worker.runtime.records import OutRecord
+from worker.runtime.republish import AVAILABILITY_TELL_AGAIN
 from worker.runtime.storefront import Storefront, StorefrontSettings
 
 if TYPE_CHECKING:
@@ -214,6 +215,7 @@ async def test_safety_stock_alone_changes_what_is_told(
 ) -> None:
     await worker.deliver(*shop(topics))
     await window.told()
+    assert await window.told() == {}
     await worker.deliver(stock(topics, "cup", "A", 3, safety_stock=2))
     assert await window.told() == {"cup|web": stocks(3), "set|web": stocks(3)}
 
@@ -299,7 +301,8 @@ async def test_a_batch_that_commits_after_a_later_one_is_counted_in(
     await worker.deliver(*shop(topics))
     await window.told()
     async with worker_on(database_url, "w2") as late:
-        late.processor.at = gate = Gate(Point.BEFORE_COMMIT)
+        # It has its number and its locks; the row of its partition's progress would keep the others waiting.
+        late.processor.at = gate = Gate(Point.UNDER_LOCKS)
         judging = asyncio.ensure_future(late.judge(order(topics, "o1", "cup", 1)))
         await gate.reached()
         for number in range(3):
@@ -418,6 +421,24 @@ async def test_a_holder_whose_commit_was_not_confirmed_publishes_what_it_counted
     await worker.deliver(order(topics, "o1", "saucer", 1))
     told = await window.told()
     assert (len(told), told["saucer|web"]) == (8, stocks(8))
+
+
+async def test_values_marked_while_others_are_published_are_told_again(
+    worker: InProcessWorker, window: Window, topics: Topics, db: "Connection"
+) -> None:
+    await worker.deliver(*shop(topics))
+    publish = window.topic.publish
+
+    async def marked_meanwhile(records: Sequence[OutRecord], deadline_s: float) -> list[Refused]:
+        rows = await db.fetch("select variant_no, channel_no from availability limit 3")
+        await db.fetchval(AVAILABILITY_TELL_AGAIN, *([row[at] for row in rows] for at in (0, 1)))
+        window.topic.publish = publish  # type: ignore[method-assign]
+        return await publish(records, deadline_s)
+
+    window.topic.publish = marked_meanwhile  # type: ignore[method-assign]
+    assert len(await window.told()) == 8
+    assert len(await window.told()) == 3
+    assert await window.told() == {}
 
 
 async def never() -> bool:

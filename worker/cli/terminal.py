@@ -67,7 +67,7 @@ def prepare_servers() -> None:
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for rows of a file; gives what is to be called with how many are done, and of how many."""
+    """A bar for rows or records; gives what is to be called with how many are done, and of how many."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
         task = bars.add_task(what, total=None)

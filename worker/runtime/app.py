@@ -11,8 +11,8 @@ import random
 import signal
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -35,6 +35,7 @@ from worker.runtime.pipeline import Pipeline, PipelineSettings
 from worker.runtime.process import Processor, ProcessorSettings
 from worker.runtime.publish import Publisher, PublisherSettings
 from worker.runtime.relay import Relay, RelaySettings
+from worker.runtime.republish import OnTold, Republished, Republisher, RepublishSettings
 from worker.runtime.storefront import Storefront, StorefrontSettings
 from worker.runtime.watchdog import Watchdog, WatchdogSettings
 from worker.settings import Settings
@@ -80,6 +81,36 @@ class Worker:
 
     async def run(self) -> None:
         """Work until told to stop. Raises Transient when a server is not there in time, Fatal otherwise."""
+        async with self._connected() as (pool, publisher, for_storefronts):
+            await self._run_with(pool, publisher, for_storefronts)
+
+    async def publish_levels(self, records_per_s: int, on_told: OnTold) -> Republished:
+        """Tell every level and availability again as it stands, beside the workers; reads no events.
+
+        Raises Transient when a server is not there in time, Fatal otherwise.
+        """
+        settings = self.settings
+        writer = answer_writer(settings)
+        watchdog = self._watchdog()
+        async with self._connected() as (pool, publisher, for_storefronts):
+            republisher = Republisher(
+                RepublishSettings(
+                    self.name,
+                    settings.consumer_group,
+                    timedelta(seconds=settings.publish_lease_s),
+                    records_per_s,
+                ),
+                pool,
+                self._relay(pool, publisher, writer, watchdog),
+                self._storefront(pool, for_storefronts, writer, watchdog),
+                writer,
+                on_told,
+            )
+            return await republisher.run()
+
+    @asynccontextmanager
+    async def _connected(self) -> "AsyncIterator[tuple[Pool, Publisher, Publisher]]":
+        """The database, Kafka for answers, and Kafka for storefronts."""
         settings = self.settings
         pool = await self._reach_database()
         publisher = Publisher(PublisherSettings(bootstrap=settings.kafka_bootstrap, client_id=self.name))
@@ -89,7 +120,7 @@ class Worker:
         )
         try:
             await self._reach_kafka(publisher)
-            await self._run_with(pool, publisher, for_storefronts)
+            yield pool, publisher, for_storefronts
         finally:
             await publisher.stop(settings.stop_deadline_s)
             await for_storefronts.stop(settings.stop_deadline_s)
@@ -147,23 +178,9 @@ class Worker:
         settings = self.settings
         topics = settings.topic_types or TYPES_BY_TOPIC
         writer = answer_writer(settings)
-        watchdog = Watchdog(WatchdogSettings(stuck_s_max=settings.stuck_after_s), time.monotonic)
-        relay_beat, batch_beat = (
-            watchdog.loop(name, settings.stuck_after_s) for name in ("relay", "batches")
-        )
-        relay = Relay(
-            RelaySettings(
-                worker=self.name,
-                publish_deadline_s=settings.publish_deadline_s,
-                publish_lease=timedelta(seconds=settings.publish_lease_s),
-                publish_lease_renewed_after=timedelta(seconds=settings.publish_lease_s / 3),
-            ),
-            pool,
-            publisher,
-            writer,
-            lambda: Backoff(random.random, relay_beat),
-            _clock,
-        )
+        watchdog = self._watchdog()
+        batch_beat = watchdog.loop("batches", settings.stuck_after_s)
+        relay = self._relay(pool, publisher, writer, watchdog)
         pipeline = Pipeline(
             PipelineSettings(
                 batch_records_max=settings.batch_records_max,
@@ -185,6 +202,26 @@ class Worker:
         intake = self._intake(pool, pipeline, topics)
         storefront = self._storefront(pool, for_storefronts, writer, watchdog)
         return _Parts(relay, storefront, pipeline, intake, watchdog)
+
+    def _watchdog(self) -> Watchdog:
+        return Watchdog(WatchdogSettings(stuck_s_max=self.settings.stuck_after_s), time.monotonic)
+
+    def _relay(self, pool: "Pool", publisher: Publisher, writer: AnswerWriter, watchdog: Watchdog) -> Relay:
+        settings = self.settings
+        beat = watchdog.loop("relay", settings.stuck_after_s)
+        return Relay(
+            RelaySettings(
+                worker=self.name,
+                publish_deadline_s=settings.publish_deadline_s,
+                publish_lease=timedelta(seconds=settings.publish_lease_s),
+                publish_lease_renewed_after=timedelta(seconds=settings.publish_lease_s / 3),
+            ),
+            pool,
+            publisher,
+            writer,
+            lambda: Backoff(random.random, beat),
+            _clock,
+        )
 
     def _storefront(
         self, pool: "Pool", publisher: Publisher, writer: AnswerWriter, watchdog: Watchdog

@@ -63,6 +63,13 @@ class Told(NamedTuple):
     version: int
 
 
+class Pass(NamedTuple):
+    """What is to be told after a pass."""
+
+    number: int
+    told: list[Told]
+
+
 class Progress(NamedTuple):
     """How far availability is counted, as the claim's row keeps it."""
 
@@ -84,10 +91,10 @@ class AvailabilityCounter:
         self._counted: frozenset[int] = frozenset()
         """Batches beyond `batches_seen` that are counted in."""
 
-    async def count(self, db: "Connection", generation: int, lease: timedelta) -> list[Told] | None:
-        """One pass in a transaction of its own: the values to be told; None where the claim is lost.
+    async def count(self, db: "Connection", generation: int, lease: timedelta) -> Pass | None:
+        """One pass, in a transaction of its own; None where the claim is lost.
 
-        They are those that changed, and those that an earlier pass changed and nobody noted as published.
+        To be told are the values that changed, and those of earlier passes that nobody noted as published.
         """
         async with db.transaction():
             state = await db.fetchrow(LOCK, generation, PAUSE_MAX)
@@ -118,7 +125,7 @@ class AvailabilityCounter:
                 after = after._replace(variants_from=last)
             await db.execute(ADVANCE, generation, state["pass"] + 1, *after, bool(told), lease)
         self._counted = counted
-        return told
+        return Pass(state["pass"] + 1, told)
 
     async def _changed(
         self, db: "Connection", news: "asyncpg.Record", before: Progress, after: Progress

@@ -244,7 +244,7 @@ class Relay:
                 message = "another worker took over a batch that was not seen through in time"
                 raise Transient(message)
             now = self._clock()
-            await self._publish([_present_state(self._writer, row, now) for row in rows])
+            await self._publish([present_state(self._writer, row, now) for row in rows])
             await self._keep_claims()
             told = {row["level_no"]: row["version"] for row in rows}
         message = "levels keep moving on while their state is published"
@@ -282,7 +282,8 @@ def _ids(batches: Iterable[Committed]) -> list[int]:
     return [batch.batch_id for batch in batches if batch.batch_id is not None]
 
 
-def _present_state(writer: AnswerWriter, row: asyncpg.Record, now: datetime) -> OutRecord:
+def present_state(writer: AnswerWriter, row: asyncpg.Record, now: datetime) -> OutRecord:
+    """The record of a level as it stands, from a row of `levels_newer_read`."""
     quantities = [
         row[bucket] for bucket in ("stocked", "reserved", "incoming", "damaged", "quarantined", "shortfall")
     ]

@@ -76,6 +76,8 @@ class Storefront:
         """That of our claim; None while another worker has it, as far as is known."""
         self._due: dict[tuple[int, int], Told] = {}
         """(variant, channel) → what is to be published, or was under a claim that was lost since."""
+        self._pass_no = 0
+        """The pass up to which that is all."""
         self._ending = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -88,7 +90,7 @@ class Storefront:
             await self._rest(loop.time() - begun_at_s)
         if self._generation is not None:
             await persistently(self.turn, self._backoff(), "availability waits")
-        await self._release()
+        await self.release()
         self._ended.set()
 
     async def end(self) -> None:
@@ -106,10 +108,11 @@ class Storefront:
             return
         assert self._generation is not None
         async with connection(self._pool) as db:
-            told = await self._counter.count(db, self._generation, self._settings.lease)
-        if told is None:
+            counted = await self._counter.count(db, self._generation, self._settings.lease)
+        if counted is None:
             self._generation = None
             return
+        self._pass_no, told = counted
         self._due = _by_key(told)
         if told:
             await self._publish_due()
@@ -127,7 +130,8 @@ class Storefront:
             log.info("this worker publishes availability from now on")
         return self._generation is not None
 
-    async def _release(self) -> None:
+    async def release(self) -> None:
+        """Let another worker go on at once."""
         if self._generation is not None:
             async with connection(self._pool) as db:
                 await db.execute(RELEASE, self._generation)
@@ -137,16 +141,17 @@ class Storefront:
         """Publish what is due, and note it; False where the claim was lost meanwhile."""
         if await self._still_held(RENEW):
             await self._publish(list(self._due.values()))
-            if await self._still_held(PUBLISHED):
+            if await self._still_held(PUBLISHED, self._pass_no):
                 self._due.clear()
                 return True
         self._generation = None
         await self._catch_up()
         return False
 
-    async def _still_held(self, statement: str) -> bool:
+    async def _still_held(self, statement: str, *arguments: int) -> bool:
         async with connection(self._pool) as db:
-            return await db.fetchval(statement, self._generation, self._settings.lease) is not None
+            held = await db.fetchval(statement, self._generation, self._settings.lease, *arguments)
+        return held is not None
 
     async def _publish(self, told: Sequence[Told]) -> None:
         # Never longer than the claim lasts: what comes after it might overtake the next holder's records.
