@@ -16,7 +16,7 @@ from schemas.catalogue import (
 )
 from schemas.contract import Contract
 from schemas.event_type import EventType
-from schemas.internal import AuditRepaired, OrderImported
+from schemas.internal import AuditRepaired, OrderImported, StockImported
 from schemas.orders import (
     FulfillmentCanceled,
     OrderCanceled,
@@ -54,6 +54,7 @@ EventData = (
     | ReservationMoved
     | AuditRepaired
     | OrderImported
+    | StockImported
 )
 """Data of an event that kept its contract."""
 

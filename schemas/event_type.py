@@ -28,8 +28,9 @@ class EventType(StrEnum):
     RESERVATION_MOVED = "reservation.moved"
     AUDIT_REPAIRED = "audit.repaired"
     ORDER_IMPORTED = "order.imported"
+    STOCK_IMPORTED = "stock.imported"
 
     @property
     def is_internal(self) -> bool:
         """Whether only the worker itself tells it: read from Kafka it is an unknown type."""
-        return self in (EventType.AUDIT_REPAIRED, EventType.ORDER_IMPORTED)
+        return self in (EventType.AUDIT_REPAIRED, EventType.ORDER_IMPORTED, EventType.STOCK_IMPORTED)

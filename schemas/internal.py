@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas.contract import Contract, Id, Lines, Listed, NullIs, Version, Word, refuse_doubled
 from schemas.orders import Disposition, OrderLine, Policy, Strategy
-from schemas.quantity import LineQuantity
+from schemas.quantity import LineQuantity, StockQuantity
 
 
 class AuditRepaired(Contract):
@@ -61,6 +61,20 @@ class ImportedLine(OrderLine):
     held: Listed[HeldUnits]
     shipped: Annotated[Listed[ShippedUnits], NullIs(())] = ()
     returned: Annotated[Listed[ReturnedUnits], NullIs(())] = ()
+
+
+class StockImported(Contract):
+    """A level as a file counts it; what is left out stays as it is."""
+
+    inventory_item_id: Id
+    location_id: Id
+    stocked: StockQuantity | None = None
+    incoming: StockQuantity | None = None
+    damaged: StockQuantity | None = None
+    quarantined: StockQuantity | None = None
+    low_stock_threshold: StockQuantity | None = None
+    safety_stock: StockQuantity | None = None
+    backorder_limit: StockQuantity | None = None
 
 
 class OrderImported(Contract):

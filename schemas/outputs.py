@@ -141,6 +141,15 @@ class StockResult(Answer):
     levels: Array[LevelState] = ()
 
 
+class StockImportedResult(Answer):
+    """Answers a row of `stock import`."""
+
+    type: Literal["stock.imported"]
+    inventory_item_id: Id
+    location_id: Id
+    levels: Array[LevelState] = ()
+
+
 class ShortItem(Contract):
     """An item of which more was to travel than nobody has reserved, in units of the item."""
 
@@ -349,6 +358,7 @@ EventResult = Annotated[
     | LocationResult
     | SalesChannelResult
     | StockResult
+    | StockImportedResult
     | TransferResult
     | CartResult
     | OrderPlacedResult

@@ -10,7 +10,8 @@ import pytest
 
 from tests.books import connected, contradictions, levels, parked, rows_of
 from tests.in_process import InProcessWorker, Json, Topics, answers, outcomes, worker_on
-from worker.bulk.orders import BadRow, Imported, import_orders
+from worker.bulk.orders import import_orders
+from worker.bulk.rows import BadRow, Imported
 from worker.cli import main
 from worker.inspect.state import reservations
 from worker.inspect.why import Question, why
@@ -233,7 +234,7 @@ async def test_bad_rows_are_told_by_line_and_leave_nothing_behind(
     other = order("good", line("L1", "shirt", 2, held=at("A", 2)))
     found = await bring_in(database_url, written(tmp_path, good, *(row for row, _, _ in BAD_ROWS), "", other))
     assert found.imported == 1
-    assert [(row.line_no, row.order_id) for row in found.bad_rows] == [
+    assert [(row.line_no, row.subject) for row in found.bad_rows] == [
         *((number, order_id) for number, (_, order_id, _) in enumerate(BAD_ROWS, 2)),
         (len(BAD_ROWS) + 3, "good"),
     ]
@@ -255,7 +256,7 @@ async def test_an_order_that_the_database_refuses_does_not_stop_its_neighbours(
     assert found.imported == 7
     [bad] = found.bad_rows
     assert isinstance(bad, BadRow)
-    assert (bad.line_no, bad.order_id) == (6, "o5")
+    assert (bad.line_no, bad.subject) == (6, "o5")
     assert (await levels(db))["shirt@A"] == "10/7"
 
 

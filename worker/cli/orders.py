@@ -69,5 +69,5 @@ def import_(
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     else:
-        terminal.show(tables.orders_imported(found))
+        terminal.show(tables.imported("orders", found))
     raise typer.Exit(1 if found.bad_rows else 0)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from worker.bulk.orders import Imported
+    from worker.bulk.rows import Imported
     from worker.dev.simulate import Simulated
     from worker.inspect.audit import Audit
     from worker.inspect.repair import Repaired
@@ -135,14 +135,14 @@ def repaired(found: "Repaired") -> RenderableType:
     )
 
 
-def orders_imported(found: "Imported") -> RenderableType:
-    """What came of a file of orders, and its bad rows."""
-    counts = f"{found.imported:,} orders imported, {found.already_there:,} were there already"
+def imported(what: str, found: "Imported") -> RenderableType:
+    """What came of a file of orders or levels, and its bad rows."""
+    counts = f"{found.imported:,} {what} imported, {found.already_there:,} were there already"
     if not found.bad_rows:
         return Text.assemble((counts, "bold green"))
-    rows = ((row.line_no, row.order_id, row.reason) for row in found.bad_rows)
+    rows = ((row.line_no, row.subject, row.reason) for row in found.bad_rows)
     verdict = Text.assemble((f"{counts}, {len(found.bad_rows):,} rows did not come in", "bold red"))
-    return Group(verdict, table("Bad rows", ("#line", "order", "reason"), rows))
+    return Group(verdict, table("Bad rows", ("#line", found.subject, "reason"), rows))
 
 
 def _explanation(one: "Mapping[str, Json]") -> str:

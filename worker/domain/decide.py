@@ -31,7 +31,7 @@ from worker.domain.model import Order, ParkedEvent, Snapshot, WaitKind, WaitsFor
 from worker.domain.orders import order_placed
 from worker.domain.reservations import reservation_moved
 from worker.domain.returns import order_returned
-from worker.domain.stock import stock_adjusted, stock_received, stock_set
+from worker.domain.stock import stock_adjusted, stock_imported, stock_received, stock_set
 from worker.domain.transfers import transfer_received, transfer_shipped
 from worker.domain.variants import variant_created, variant_deleted, variant_updated
 
@@ -60,6 +60,7 @@ RULES: Mapping[EventType, Rule] = {
     EventType.ORDER_RETURNED: order_returned,
     EventType.RESERVATION_MOVED: reservation_moved,
     EventType.AUDIT_REPAIRED: audit_repaired,
+    EventType.STOCK_IMPORTED: stock_imported,
     EventType.ORDER_IMPORTED: order_imported,
 }
 

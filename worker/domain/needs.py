@@ -16,7 +16,7 @@ from schemas.catalogue import (
     VariantUpdated,
 )
 from schemas.event_type import EventType
-from schemas.internal import AuditRepaired, OrderImported
+from schemas.internal import AuditRepaired, OrderImported, StockImported
 from schemas.orders import (
     FulfillmentCanceled,
     OrderCanceled,
@@ -165,6 +165,13 @@ def _stock(needs: Needs, event: Event) -> None:
     needs.sets_stock |= isinstance(data, StockSet)
 
 
+def _stock_imported(needs: Needs, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, StockImported)
+    needs.item_ids.add(data.inventory_item_id)
+    needs.location_ids.add(data.location_id)
+
+
 def _item(needs: Needs, named: NamesItem) -> None:
     if named.inventory_item_id is not None:
         needs.item_ids.add(named.inventory_item_id)
@@ -271,5 +278,6 @@ _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.ORDER_RETURNED: _order_shipping,
     EventType.RESERVATION_MOVED: _reservation_moved,
     EventType.AUDIT_REPAIRED: _audit_repaired,
+    EventType.STOCK_IMPORTED: _stock_imported,
     EventType.ORDER_IMPORTED: _order_imported,
 }

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
+from schemas.internal import StockImported
 from schemas.outcome import Outcome
 from schemas.quantity import SMALLEST_MAX, smallest, text
 from schemas.stock import NamesItem, StockAdjusted, StockBucket, StockReceived, StockSet
@@ -22,6 +23,9 @@ BUCKETS = {
     "quarantined": Bucket.QUARANTINED,
 }
 
+
+CONFIGURED = ("low_stock_threshold", "safety_stock", "backorder_limit")
+"""What a count may tell of a level beside its buckets."""
 
 StockData = StockSet | StockAdjusted | StockReceived
 
@@ -71,7 +75,8 @@ def stock_set(books: Books, event: Event) -> Verdict:
         books.move(level, BUCKETS[data.bucket], delta)
     _configure(books, level, data)
     _remember(books, key, guard, guard_after(event, data.version, guard))
-    return _counted(books, event, level, answer, changed=delta != 0)
+    counted = data.bucket in (StockBucket.STOCKED, StockBucket.AVAILABLE)
+    return _counted(books, event, level, answer, changed=counted and delta != 0)
 
 
 def stock_adjusted(books: Books, event: Event) -> Verdict:
@@ -95,7 +100,7 @@ def stock_adjusted(books: Books, event: Event) -> Verdict:
     level = books.level_made(place.item, place.location)
     for bucket, change in _changes(data, _units(place.item, data.delta)).items():
         books.move(level, BUCKETS[bucket], change)
-    return _counted(books, event, level, answer, changed=True)
+    return _counted(books, event, level, answer, changed=data.bucket is StockBucket.STOCKED)
 
 
 def stock_received(books: Books, event: Event) -> Verdict:
@@ -122,6 +127,35 @@ def stock_received(books: Books, event: Event) -> Verdict:
     answer["from_incoming"] = text(receipt.announced, place.item.decimal_places)
     answer["levels"] = [level_json(level)]
     return Verdict(event, Outcome.APPLIED, answer)
+
+
+def stock_imported(books: Books, event: Event) -> Verdict:
+    """A row of a file counts a level: all that it says is set, or nothing. Makes the level where none is.
+
+    As a count, it is never refused for reservations' sake.
+    """
+    data = event.data
+    assert isinstance(data, StockImported)
+    answer: Json = {"inventory_item_id": data.inventory_item_id, "location_id": data.location_id}
+    item = books.catalogue.items_by_id.get(data.inventory_item_id)
+    if item is None:
+        unknown = WaitsFor(WaitKind.ITEM, data.inventory_item_id)
+        return stopped(event, unknown, books.snapshot, answer)
+    location = books.catalogue.locations.get(data.location_id)
+    if location is None:
+        return stopped(event, WaitsFor(WaitKind.LOCATION, data.location_id), books.snapshot, answer)
+    told = (*(getattr(data, name) for name in BUCKETS), *(getattr(data, name) for name in CONFIGURED))
+    if any(quantity is not None and smallest(quantity, item.decimal_places) is None for quantity in told):
+        return stopped(event, uncountable(item), books.snapshot, answer)
+
+    level = books.level_made(item, location)
+    stocked = level.stocked
+    for name, bucket in BUCKETS.items():
+        quantity = getattr(data, name)
+        if quantity is not None:
+            books.move(level, bucket, _units(item, quantity) - _held(level, bucket))
+    _configure(books, level, data)
+    return _counted(books, event, level, answer, changed=level.stocked != stocked)
 
 
 def _subject(data: StockData, bucket: StockBucket) -> Json:
@@ -248,11 +282,11 @@ def _held(level: Level, bucket: Bucket) -> int:
     return held[bucket]
 
 
-def _configure(books: Books, level: Level, data: StockSet) -> None:
+def _configure(books: Books, level: Level, data: StockSet | StockImported) -> None:
     """Thresholds of the level that the count tells along; those it does not tell stay."""
     told = {
         name: _units(level.item, quantity)
-        for name in ("low_stock_threshold", "safety_stock", "backorder_limit")
+        for name in CONFIGURED
         if (quantity := getattr(data, name)) is not None
     }
     for name, units in told.items():
@@ -268,10 +302,13 @@ def _remember(books: Books, key: SetKey, before: Guard, after: Guard) -> None:
 
 
 def _counted(books: Books, event: Event, level: Level, answer: Json, *, changed: bool) -> Verdict:
-    """The answer to an applied count; it tells the oversold lines where it leaves any (rulings, B65)."""
+    """The answer to an applied count; it tells the oversold lines where it leaves any (rulings, B65).
+
+    `changed`: whether stocked did.
+    """
     answer["levels"] = [level_json(level)]
     verdict = Verdict(event, Outcome.APPLIED, answer)
-    if changed and level.shortfall and answer["bucket"] in ("stocked", "available"):
+    if changed and level.shortfall:
         alert = oversold(books, level, event)
         if alert is not None:
             verdict.alerts.append(alert)

@@ -47,7 +47,9 @@ CHANGED_MAX = 20_000
 PAUSE_MAX = timedelta(hours=1)
 """After a longer pause the outbox is not relied upon: it may have been cleared."""
 
-SETS_STOCK = f'{{"type":"{EventType.STOCK_SET}"'.encode()
+SETS_STOCK = tuple(
+    f'{{"type":"{sets_stock}"'.encode() for sets_stock in (EventType.STOCK_SET, EventType.STOCK_IMPORTED)
+)
 """How the answer to a count begins: it may change safety stock, of which no level record tells."""
 
 

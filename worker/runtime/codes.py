@@ -30,6 +30,7 @@ TYPE_NOS: dict[EventType, int] = {
     EventType.RESERVATION_MOVED: 21,
     EventType.AUDIT_REPAIRED: 35,
     EventType.ORDER_IMPORTED: 36,
+    EventType.STOCK_IMPORTED: 37,
 }
 
 OUTCOME_NOS: dict[Outcome, int] = {

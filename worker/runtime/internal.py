@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from schemas import EventType
-from schemas.internal import AuditRepaired, OrderImported
+from schemas.internal import AuditRepaired, OrderImported, StockImported
 from worker.domain.event import HASH_VERSION, Event
 from worker.runtime.cloudevents import event_uuid
 from worker.runtime.decode import BODY_HASH_BYTES, Arrival, Position, RawRecord
@@ -19,7 +19,11 @@ TOPIC = "inventory-worker"
 
 
 def internal_arrival(
-    type_: EventType, data: AuditRepaired | OrderImported, subject: str, generation: str, now: datetime
+    type_: EventType,
+    data: AuditRepaired | OrderImported | StockImported,
+    subject: str,
+    generation: str,
+    now: datetime,
 ) -> Arrival:
     """An event about a subject. The same subject, generation and type give the same event id for ever."""
     assert type_.is_internal
