@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from schemas.orders import OrderPlaced, Policy, Strategy
 from schemas.outcome import Outcome
-from tests.scenarios import Scenario, Told, told
+from tests import lifecycles
+from tests.lifecycles import histories
+from tests.scenarios import BUCKETS, Scenario, Told, told
 from tests.unit.world import NOW, UNTIL, World, event_of
 from worker.domain.books import Books
 from worker.domain.decision import Verdict
@@ -36,16 +38,20 @@ BEFORE = """
 
 
 @cache
-def _prepared() -> World:
+def _prepared(before: str) -> World:
     made = World()
-    for one in Scenario("before", "", BEFORE).setup:
+    for one in Scenario("before", "", before).setup:
         made.tell(one)
     made.answered.clear()  # nobody asks again, and copies are quicker without
     return made
 
 
+def prepared(before: str) -> World:
+    return deepcopy(_prepared(before))
+
+
 def world() -> World:
-    return deepcopy(_prepared())
+    return prepared(BEFORE)
 
 
 # ── Random events ──────────────────────────────────────────────────────────────────────────────────────
@@ -322,3 +328,43 @@ def test_every_order_of_arrival_ends_alike(lifecycle: str) -> None:
         )
         assert not made.parked
     assert len(ends) == 1
+
+
+@given(histories(), st.data())
+def test_whole_lifecycles_end_alike_in_every_order_of_arrival(
+    told_in_order: list[Told], data: st.DataObject
+) -> None:
+    in_order, shuffled = prepared(lifecycles.BEFORE), prepared(lifecycles.BEFORE)
+    for event in told_in_order:
+        in_order.tell(event)
+    mixed = data.draw(st.permutations(told_in_order))
+    while mixed:
+        size = data.draw(st.integers(1, len(mixed)))
+        shuffled.tell(*mixed[:size])
+        mixed = mixed[size:]
+    assert not in_order.parked
+    assert not shuffled.parked
+    refused = {one.outcome for one in in_order.answered.values()}
+    assert refused <= {Outcome.APPLIED, Outcome.ALREADY_APPLIED}
+    assert end_of(shuffled) == end_of(in_order)
+
+
+def end_of(made: World) -> tuple[Any, ...]:
+    """What is there in the end: levels without their versions, and what every line holds and had."""
+    levels = sorted(
+        (one.item.inventory_item_id, one.location.location_id, *(getattr(one, name) for name in BUCKETS))
+        for one in made.levels()
+    )
+    lines = sorted(
+        (
+            order.order_id,
+            line.line_item_id,
+            line.shipped_micro,
+            line.returned_micro,
+            sorted((one.level.item.inventory_item_id, one.quantity) for one in line.reservations),
+        )
+        for order in made.state.orders.values()
+        for line in order.lines
+        if line.shipped_micro or line.reservations
+    )
+    return levels, lines

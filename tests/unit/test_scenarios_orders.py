@@ -259,6 +259,7 @@ EDITED = [
             place o1: 2 shirt, 2 mug, 2 cup     -> applied
             edit o1: 1 shirt, 0 mug             -> applied, L1 holds 1 shirt A
             ship o1/f1: L2 1                    -> exceeds_ordered
+            ship o1/f1: L3 1                    -> exceeds_ordered
             edit o1: 0 shirt, 0 mug, 1 cup      -> applied, L3 holds 1 cup A
         """,
         after="""
@@ -409,6 +410,22 @@ EDITED = [
         """,
     ),
     Scenario(
+        "a shipment is not refused while a change waits that may yet cover it",
+        before="shirt: A 9",
+        events="""
+            ship o1/f1: L1 1, L2 2              -> parked, waits for order o1
+            return o1/r1: L2 1                  -> parked, waits for order o1
+            edit o1: 1 shirt, 2 mug             -> parked, waits for order o1
+            place o1: 1 shirt                   -> applied, silence
+            variant mug sku=mug                 -> applied, silence
+            set mug A 5                         -> applied, then e3 applied, then e1 applied, then e2 applied
+        """,
+        after="""
+            shirt: A 8
+            mug: A 4
+        """,
+    ),
+    Scenario(
         "an exchange: goods come back, another line takes their place and is reserved like an order",
         before="""
             shirt: A 9
@@ -453,6 +470,40 @@ EDITED = [
     ),
 ]
 
+PARTS = [
+    Scenario(
+        "an order ships in any number of parts, of lines and of places",
+        before="""
+            shirt: A 4, B 4
+            mug: A 9
+        """,
+        events="""
+            place o1: 6 shirt, 2 mug            -> applied
+            ship o1/f1: L1 1                    -> applied, L1 ships 1 shirt A
+            ship o1/f2: L2 1                    -> applied, L2 ships 1 mug A
+            ship o1/f3: L1 4                    -> applied, L1 ships 3 shirt A, L1 ships 1 shirt B
+            ship o1/f4: L1 1, L2 1              -> applied, L1 ships 1 shirt B, L2 ships 1 mug A
+            ship o1/f5: L1 1                    -> exceeds_ordered
+        """,
+        after="""
+            shirt: A 0, B 2
+            mug: A 7
+        """,
+    ),
+    Scenario(
+        "two lines of one item ship no more than is in stock, however much both hold",
+        before="shirt: A 5",
+        events="""
+            place o1: 2 shirt, 2 shirt          -> applied
+            set shirt A 3                       -> applied
+            ship o1/f1                          -> insufficient_stock, short L2 shirt 2>1
+            ship o1/f1 from A                   -> insufficient_stock, short L2 shirt 2>1
+            ship o1/f1: L1 2, L2 1              -> applied
+        """,
+        after="shirt: A 0/1 shortfall=1",
+    ),
+]
+
 UNSHIPPED = [
     Scenario(
         "B44 · a canceled shipment is back where it left, held by its line again, and ships again",
@@ -466,6 +517,21 @@ UNSHIPPED = [
             ship o1/f2                          -> applied, L1 ships 2 shirt A
         """,
         after="shirt: A 8",
+    ),
+    Scenario(
+        "B45 · a backordered line ships once stock is there; undone, it waits with its goods",
+        before="shirt: A 0",
+        events="""
+            place o1: 2 shirt policy=backorder  -> applied
+            ship o1/f1                          -> insufficient_stock
+            set shirt A 2                       -> applied
+            ship o1/f1                          -> applied
+            unship o1/f1                        -> applied, L1 holds 2 shirt A
+            ship o1/f2                          -> applied
+            set shirt A 0                       -> applied
+            unship o1/f2                        -> applied, L1 holds 2 shirt A
+        """,
+        after="shirt: A 2/2",
     ),
     Scenario(
         "B45 · a line whose goods are short gets its own back all the same: it does not compete for them",
@@ -523,6 +589,19 @@ UNSHIPPED = [
         after="shirt: A 9/2",
     ),
     Scenario(
+        "what is returned is of the shipments that were not undone, and goes back to where they left",
+        before="shirt: A 9, B 9",
+        events="""
+            place o1: 2 shirt                   -> applied
+            ship o1/f1: L1 2                    -> applied, L1 ships 2 shirt A
+            unship o1/f1                        -> applied
+            ship o1/f2: L1 2 from B             -> applied
+            return o1/r1: L1 1                  -> applied, L1 restocks 1 shirt B
+            unship o1/f2                        -> exceeds_shipped
+        """,
+        after="shirt: A 9, B 8",
+    ),
+    Scenario(
         "before its shipment it waits, and is applied right after it, before a return that waits too",
         before="shirt: A 9",
         events="""
@@ -568,7 +647,7 @@ UNSHIPPED = [
     ),
 ]
 
-SCENARIOS = [*CANCELED, *EDITED, *UNSHIPPED]
+SCENARIOS = [*CANCELED, *EDITED, *PARTS, *UNSHIPPED]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

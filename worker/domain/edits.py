@@ -37,7 +37,7 @@ class Edit:
 
 
 def order_updated(books: Books, event: Event) -> Verdict:
-    """Reserves what the order grew by, gives up what it shrank by; all of it or nothing.
+    """Reserves what the order grew by, by its policy, and gives up what it shrank by: all of it or nothing.
 
     Judged as a whole: what one line gives up another may take. What is reserved and stays ordered is not
     touched, nor is what has left. Waits for the order, and for what its new lines name; a version not above
