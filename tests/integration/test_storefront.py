@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.orders import Policy
 from schemas.outputs import OUTPUTS
 from schemas.topics import Output
 from tests.books import connected, contradictions
@@ -35,6 +36,7 @@ from worker.runtime import availability
 from worker.runtime.answer import AnswerWriter
 from worker.runtime.decode import RawRecord
 from worker.runtime.errors import Transient
+from worker.runtime.load import Usual
 from worker.runtime.publish import Refused
 from worker.runtime.records import OutRecord
 from worker.runtime.republish import AVAILABILITY_TELL_AGAIN
@@ -47,9 +49,9 @@ if TYPE_CHECKING:
 class Window(Storefront):
     """A storefront loop of a worker on this database, whose turns a test takes; topics are a list."""
 
-    def __init__(self, pool: "Pool", topic: PublishedTopics, name: str) -> None:
+    def __init__(self, pool: "Pool", topic: PublishedTopics, name: str, policy: Policy) -> None:
         super().__init__(
-            StorefrontSettings(name),
+            StorefrontSettings(name, Usual(policy)),
             pool,
             topic,
             AnswerWriter(SOURCE, GROUP, "0"),
@@ -68,10 +70,13 @@ class Window(Storefront):
 
 @asynccontextmanager
 async def window_on(
-    url: str, topic: PublishedTopics | None = None, name: str = "s1"
+    url: str,
+    topic: PublishedTopics | None = None,
+    name: str = "s1",
+    policy: Policy = Policy.ALL_OR_NOTHING,
 ) -> AsyncIterator[Window]:
     async with pool_of(url, name) as pool:
-        yield Window(pool, topic or PublishedTopics(), name)
+        yield Window(pool, topic or PublishedTopics(), name, policy)
 
 
 @pytest.fixture(autouse=True)
@@ -290,6 +295,34 @@ async def test_whatever_happened_the_last_told_is_what_a_cart_is_answered(
     assert last_of(window.topic.records) == await as_carts_say(
         worker, topics, ("cup", "saucer", "set", "gift"), ("web", "pos")
     )
+
+
+async def test_what_may_wait_is_told_as_sellable(
+    worker: InProcessWorker, window: Window, topics: Topics
+) -> None:
+    await worker.deliver(*shop(topics))
+    await window.told()
+    await worker.deliver(topics.event("variant.updated", variant_id="cup", sku="cup", allow_backorder=True))
+    assert await window.told() == {"cup|web": (5, None), "cup|pos": (0, None)}
+    await worker.deliver(
+        topics.event("variant.updated", variant_id="cup", sku="cup", allow_backorder=True, backorder_limit=3)
+    )
+    assert await window.told() == {"cup|web": (5, 8), "cup|pos": (0, 3)}
+    await worker.deliver(order(topics, "o1", "cup", 7))
+    assert await window.told() == {"cup|web": (0, 1), "cup|pos": (0, 1), "set|web": stocks(0)}
+    await worker.deliver(topics.event("variant.deleted", variant_id="cup"))
+    assert await window.told() == {"cup|web": stocks(0), "cup|pos": stocks(0)}
+
+
+async def test_a_new_holder_of_the_claim_counts_by_its_own_settings(
+    database_url: str, worker: InProcessWorker, window: Window, topics: Topics
+) -> None:
+    await worker.deliver(*shop(topics))
+    await window.told()
+    await window.release()
+    async with window_on(database_url, name="s2", policy=Policy.BACKORDER) as other:
+        told = await other.told()
+    assert (told["cup|web"], told["set|web"], "gift|web" in told) == ((5, None), (4, None), False)
 
 
 # ── Batches that are late, and too many ───────────────────────────────────────────────────────────────

@@ -130,10 +130,7 @@ def serving_order(demands: Sequence[Demand]) -> list[int]:
 
 
 def available_micro(demand: Demand, table: FreeUnits) -> int:
-    """Most of a variant, in millionths, that an order of this line alone could get from the table.
-
-    Whole units where the line asks for whole units and no part is counted in decimals.
-    """
+    """Most of a variant, in millionths, that an order of this line alone could get from the table."""
     parts = demand.recipe.parts
     most = min(
         sum(table[part.item.item_no].get(location.location_no, 0) for location in demand.locations)
@@ -141,6 +138,16 @@ def available_micro(demand: Demand, table: FreeUnits) -> int:
         // part.required
         for part in parts
     )
-    whole = demand.quantity_micro % MICRO == 0 and not any(part.item.decimal_places for part in parts)
-    step = MICRO if whole else lcm(*(MICRO // gcd(MICRO, part.required) for part in parts))
+    step = step_micro(demand)
     return min(most // step * step, SMALLEST_MAX * MICRO)
+
+
+def step_micro(demand: Demand) -> int:
+    """The least of a variant that can be counted in its items, in millionths.
+
+    A whole unit where the line asks for whole units and no part is counted in decimals.
+    """
+    parts = demand.recipe.parts
+    if demand.quantity_micro % MICRO == 0 and not any(part.item.decimal_places for part in parts):
+        return MICRO
+    return lcm(*(MICRO // gcd(MICRO, part.required) for part in parts))

@@ -1,10 +1,13 @@
 """What storefronts are told: how much of a variant a sales channel can sell, as it now stands."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from worker.domain.availability import Demand, Levels, available_micro, free_units
-from worker.domain.model import MICRO, Location, Variant
+from schemas.orders import Policy
+from schemas.quantity import LINE_QUANTITY_MAX
+from worker.domain.availability import available_micro, free_units, step_micro
+from worker.domain.books import Books
+from worker.domain.model import MICRO, Channel, Line, Variant
+from worker.domain.placement import Asked, Granted, asked_of, grant
 
 
 class Availability(NamedTuple):
@@ -13,23 +16,47 @@ class Availability(NamedTuple):
     available_micro: int | None
     """From stock."""
     sellable_micro: int | None
-    """What an order placed alone now gets, with what may wait for stock."""
+    """The most that an order placed alone now gets, with what may wait for stock."""
 
 
+NOTHING = Availability(0, 0)
 UNMANAGED = Availability(None, None)
-GONE = Availability(0, 0)
 
 
-def availability_of(variant: Variant, locations: Sequence[Location], levels: Levels) -> Availability:
-    """The availability of a variant at a channel's selling locations.
+def availability_of(books: Books, channel: Channel, variant: Variant) -> Availability:
+    """The availability of a variant in a channel, by the rule that carts and orders share; changes nothing.
 
-    By the rule that carts and orders share (DESIGN §4 rule 1): kits, safety stock and all.
+    Kits, safety stock and what is reserved are counted there (DESIGN §4 rule 1); what may wait is what
+    placement grants to an order that names neither policy nor strategy. All levels of its items are loaded.
     """
-    recipe = variant.recipe
     if variant.deleted:
-        return GONE
-    if recipe is None:
+        return NOTHING
+    if variant.recipe is None:
         return UNMANAGED
-    demand = Demand("", variant.variant_id, recipe, MICRO, locations)
-    available = available_micro(demand, free_units(levels, (demand,)))
-    return Availability(available, available)
+    line = Line(1, variant.variant_id, variant.variant_id, variant.variant_no, variant.recipe, MICRO)
+    asked = asked_of(books, channel, line, MICRO, None, None)
+    available = available_micro(asked.demand, free_units(books.levels, (asked.demand,)))
+    if asked.demand.policy is not Policy.BACKORDER:
+        return Availability(available, available)
+    return Availability(available, _granted_micro(books, channel, asked, available))
+
+
+def _granted_micro(books: Books, channel: Channel, asked: Asked, available: int) -> int | None:
+    """The most that placement grants, found by asking it; None where a line may have all it can ask for."""
+    step, strategy = step_micro(asked.demand), books.snapshot.strategy
+
+    def is_granted(steps: int) -> bool:
+        demand = asked.demand._replace(quantity_micro=steps * step)
+        one = Asked(asked.line, demand)
+        return isinstance(grant(books, channel, [one], strategy, asked.line.variant_id), Granted)
+
+    granted, refused = available // step, LINE_QUANTITY_MAX * MICRO // step
+    if is_granted(refused):
+        return None
+    while refused - granted > 1:
+        middle = (granted + refused) // 2
+        if is_granted(middle):
+            granted = middle
+        else:
+            refused = middle
+    return granted * step

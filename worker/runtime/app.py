@@ -233,6 +233,7 @@ class Worker:
         return Storefront(
             StorefrontSettings(
                 worker=self.name,
+                usual=usual(settings),
                 interval_s=settings.availability_interval_ms / 1000,
                 lease=timedelta(seconds=settings.publish_lease_s),
                 publish_deadline_s=settings.publish_deadline_s,
@@ -315,6 +316,11 @@ def answer_writer(settings: Settings) -> AnswerWriter:
     return AnswerWriter(settings.cloudevents_source, settings.consumer_group, version("inventory-worker"))
 
 
+def usual(settings: Settings) -> Usual:
+    """What this installation chooses for orders that do not."""
+    return Usual(settings.order_policy, settings.order_strategy)
+
+
 def processor(settings: Settings, name: str, writer: AnswerWriter, *, publish_lease: timedelta) -> Processor:
     """What carries a worker's batches, or a tool's own events, through their transactions.
 
@@ -332,7 +338,7 @@ def processor(settings: Settings, name: str, writer: AnswerWriter, *, publish_le
             interned,
             settings.topic_types or TYPES_BY_TOPIC,
             timedelta(seconds=settings.parked_deadline_s),
-            Usual(settings.order_policy, settings.order_strategy),
+            usual(settings),
         ),
         interned,
         writer,

@@ -16,10 +16,11 @@ import orjson
 import sql
 from schemas.event_type import EventType
 from schemas.topics import Output
-from worker.domain.availability import selling
-from worker.domain.model import Catalogue, Item, Level
+from worker.domain.books import Books
+from worker.domain.model import Catalogue, Item, Level, Snapshot
 from worker.domain.storefront import availability_of
 from worker.runtime.catalogue import CatalogueCache
+from worker.runtime.load import Usual
 from worker.runtime.process import in_turns
 from worker.runtime.records import glance
 
@@ -32,6 +33,7 @@ LOCK, ADVANCE = sql.query("availability_lock"), sql.query("availability_advance"
 DRAWN, BATCHES = sql.query("availability_drawn"), sql.query("availability_batches")
 BATCHES_READ = sql.query("batches_read")
 CHANGES_READ = sql.query("catalogue_changes_read")
+CATALOGUE_VERSION_READ = sql.query("availability_catalogue_read")
 TOPOLOGY_CHANGED = sql.query("availability_topology_changed")
 VARIANTS_READ = sql.query("availability_variants_read")
 VARIANTS_NEXT = sql.query("availability_variants_next")
@@ -88,7 +90,8 @@ class Progress(NamedTuple):
 class AvailabilityCounter:
     """Counts availability, pass by pass; for the one worker that holds the claim."""
 
-    def __init__(self) -> None:
+    def __init__(self, usual: Usual) -> None:
+        self._usual = usual
         self._cache = CatalogueCache()
         self._counted: frozenset[int] = frozenset()
         """Batches beyond `batches_seen` that are counted in."""
@@ -159,11 +162,9 @@ class AvailabilityCounter:
         """Count these variants in every channel; the values that are not what was told last."""
         told: list[Told] = []
         for start in range(0, len(variant_ids), VARIANTS_AT_ONCE):
-            some = variant_ids[start : start + VARIANTS_AT_ONCE]
-            await self._cache.know(db, some, (), ())
-            catalogue = self._cache.view(some, (), ())
-            levels = await self._levels(db, catalogue)
-            values = await _values(catalogue, levels)
+            snapshot = await self._snapshot(db, variant_ids[start : start + VARIANTS_AT_ONCE])
+            catalogue = snapshot.catalogue
+            values = await _values(Books(snapshot))
             names = {variant.variant_no: variant.variant_id for variant in catalogue.variants.values()}
             channels = {
                 channel.channel_no: channel.sales_channel_id for channel in catalogue.channels.values()
@@ -172,6 +173,31 @@ class AvailabilityCounter:
                 ids = names[variant_no], channels[channel_no]
                 told.append(Told(variant_no, channel_no, *ids, available, sellable, version))
         return told
+
+    async def _snapshot(self, db: "Connection", variant_ids: Sequence[str]) -> Snapshot:
+        """These variants and the levels of their items, of one version of the catalogue."""
+        while True:
+            await self._cache.know(db, variant_ids, (), ())
+            catalogue = self._cache.view(variant_ids, (), ())
+            levels = await self._levels(db, catalogue)
+            state = await db.fetchrow(CATALOGUE_VERSION_READ)
+            assert state is not None
+            if state["catalogue_version"] == self._cache.version:
+                break
+            # An item may be counted in other units by now.
+            await self._cache.refresh(db)
+        return Snapshot(
+            now=state["now"],
+            parked_deadline=state["now"],
+            catalogue=catalogue,
+            orders={},
+            levels=levels,
+            items_locked=frozenset(),
+            set_guards={},
+            reservations_by_level={},
+            policy=self._usual.policy,
+            strategy=self._usual.strategy,
+        )
 
     async def _levels(self, db: "Connection", catalogue: Catalogue) -> dict[int, dict[int, Level]]:
         items: dict[int, Item] = {
@@ -184,7 +210,7 @@ class AvailabilityCounter:
         for row in await db.fetch(LEVELS_READ, list(items)):
             location = self._cache.locations_by_no.get(row["location_no"])
             if location is None:
-                continue  # made since the catalogue was read: the next pass sees that it changed
+                continue  # made since the catalogue was read, which is about to be noticed
             levels[row["item_no"]][row["location_no"]] = Level(
                 row["level_no"],
                 items[row["item_no"]],
@@ -211,9 +237,8 @@ def _advanced(
     if len(batch_ids) > BATCHES_MAX:
         return horizon._replace(batches_seen=None), frozenset()
     if before.batches_seen is None:
-        kept = before._replace(catalogue_version=news["catalogue_version"])
-        if before.variants_from is not None or not news["is_finished"]:
-            return kept, frozenset()
+        if before.variants_from or not news["is_finished"]:
+            return before._replace(catalogue_version=news["catalogue_version"]), frozenset()
         return horizon._replace(batches_seen=before.batches_drawn, variants_from=0), frozenset()
     counted = counted.union(batch_ids)
     if not news["is_finished"]:
@@ -246,17 +271,16 @@ Columns = tuple[list[int], list[int], list[int | None], list[int | None]]
 """Variant numbers, channel numbers, available, sellable."""
 
 
-async def _values(catalogue: Catalogue, levels: dict[int, dict[int, Level]]) -> Columns:
-    channels = [
-        (channel.channel_no, selling(channel, catalogue.locations)) for channel in catalogue.channels.values()
-    ]
+async def _values(books: Books) -> Columns:
+    """What each channel has of each variant of the snapshot."""
+    catalogue = books.catalogue
     columns: Columns = ([], [], [], [])
     for some in in_turns(list(catalogue.variants.values())):
         for variant in some:
-            for channel_no, locations in channels:
-                available, sellable = availability_of(variant, locations, levels)
+            for channel in catalogue.channels.values():
+                available, sellable = availability_of(books, channel, variant)
                 columns[0].append(variant.variant_no)
-                columns[1].append(channel_no)
+                columns[1].append(channel.channel_no)
                 columns[2].append(available)
                 columns[3].append(sellable)
         await asyncio.sleep(0)

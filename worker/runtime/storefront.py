@@ -23,6 +23,7 @@ from worker.runtime.availability import AvailabilityCounter, Told
 from worker.runtime.backoff import Backoff, persistently
 from worker.runtime.database import connection
 from worker.runtime.errors import Transient
+from worker.runtime.load import Usual
 from worker.runtime.publish import Publisher
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class StorefrontSettings:
     """The limits of the loop."""
 
     worker: str
+    usual: Usual
+    """What orders get that name no policy."""
     interval_s: float = 1.0
     """Between two passes at least."""
     lease: timedelta = timedelta(seconds=60)
@@ -71,7 +74,7 @@ class Storefront:
         self._writer = writer
         self._backoff = backoff
         self._clock = clock
-        self._counter = AvailabilityCounter()
+        self._counter = AvailabilityCounter(settings.usual)
         self._generation: int | None = None
         """That of our claim; None while another worker has it, as far as is known."""
         self._due: dict[tuple[int, int], Told] = {}
