@@ -235,7 +235,10 @@ class OrderPlacedResult(OrderAnswer):
 
 
 class OrderUpdatedResult(OrderAnswer):
-    """Answers order.updated: every line of the order as it now is, removed ones with quantity 0."""
+    """Answers order.updated: every line of the order as it now is, removed ones with quantity 0.
+
+    A short line wanted what it was to grow by.
+    """
 
     type: Literal["order.updated"]
     lines: Array[PlacedLine] = ()

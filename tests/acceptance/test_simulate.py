@@ -192,6 +192,10 @@ async def test_another_order_ends_in_the_same_levels(kafka_server: Kafka, postgr
         ("reservation.moved", move),
         ("stock.set", {"sku": "ZIP", "location_id": "north", "quantity": 40}),
         *orders[12:],
+        *(("order.updated", {**placed("o4", "zip", n)[1], "version": n}) for n in (5, 3)),
+        ("fulfillment.canceled", {"order_id": "o1", "fulfillment_id": "o1-f"}),
+        placed("o8", "zip", 4),
+        ("order.canceled", {"order_id": "o8"}),
     )
     ordered = await simulated(kafka_server, postgres_server, in_order(told))
     shuffled = await simulated(kafka_server, postgres_server, in_another_order(told, 3, copies=1), workers=2)
