@@ -13,13 +13,14 @@ from aiokafka import TopicPartition
 
 from schemas.topics import TYPES_BY_TOPIC, Output
 from worker.runtime.answer import AnswerWriter
-from worker.runtime.assignment import Batch
+from worker.runtime.assignment import Batch, CaughtUp
 from worker.runtime.backoff import Backoff
 from worker.runtime.catalogue import CatalogueCache
 from worker.runtime.database import open_pool
 from worker.runtime.decode import Position, RawRecord
+from worker.runtime.due import Due, DueSettings
 from worker.runtime.interned import Interned
-from worker.runtime.load import Loader
+from worker.runtime.load import Loader, Usual
 from worker.runtime.pipeline import Pipeline, PipelineSettings
 from worker.runtime.process import Committed, Meanwhile, Processor, ProcessorSettings, Sorted, Work
 from worker.runtime.publish import Publisher, PublisherSettings, Refused
@@ -193,7 +194,11 @@ class InProcessWorker:
         publisher: Publisher | None = None,
         publish_lease: timedelta = timedelta(0),
         sweep_interval_s_max: float = inf,
+        usual: Usual | None = None,
+        parked_max: int = 1_000_000,
     ) -> None:
+        self.caught_up: dict[TopicPartition, CaughtUp] = {}
+        """Partitions that are said to be read to their end, beside those of the batches."""
         self.name = name
         self.pool = pool
         self.committed_offsets: dict[TopicPartition, int] = {}
@@ -202,7 +207,7 @@ class InProcessWorker:
         writer = AnswerWriter(SOURCE, GROUP, "0")
         self.processor = WatchedProcessor(
             ProcessorSettings(worker=name, consumer_group=GROUP, publish_lease=publish_lease),
-            Loader(CatalogueCache(), interned, TYPES_BY_TOPIC, timedelta(days=7)),
+            Loader(CatalogueCache(), interned, TYPES_BY_TOPIC, timedelta(days=7), usual),
             interned,
             writer,
         )
@@ -225,7 +230,11 @@ class InProcessWorker:
             pool,
             self.processor,
             self.relay,
-            TYPES_BY_TOPIC,
+            Due(
+                DueSettings(GROUP, tuple(TYPES_BY_TOPIC), parked_max, note_interval_s=0),
+                self.processor.loader,
+                lambda: self.caught_up,
+            ),
             self._commit_offsets,
             lambda _batch: True,
             backoff,

@@ -214,7 +214,11 @@ class Installation:
 
     async def _is_settled(self, db: "asyncpg.Connection[asyncpg.Record]") -> bool:
         rows = await db.fetch(sql.query("progress_read"), self.group)
-        read = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        read = {
+            TopicPartition(row["topic"], row["partition"]): row["next_offset"]
+            for row in rows
+            if row["next_offset"]
+        }
         if read != self.ends or await db.fetchval(
             "select exists (select from batch where published_at is null)"
         ):

@@ -81,6 +81,12 @@ class Settings(BaseSettings):
     parked_deadline_s: Annotated[
         int, Field(ge=1, description="how long an event may wait for what it needs")
     ] = 7 * 24 * 3600
+    parked_per_order_max: Annotated[
+        int, Field(ge=1, description="events of one order that may wait at a time; more are dead letters")
+    ] = 10_000
+    parked_max: Annotated[
+        int, Field(ge=1, description="events that may wait at a time in all, about; more are dead letters")
+    ] = 1_000_000
     sweep_interval_ms: Annotated[
         int, Field(ge=10, description="pause between looks at parked events while idle")
     ] = 1000

@@ -272,6 +272,19 @@ async def test_a_worker_killed_while_it_commits(shop: Installation) -> None:
     assert await shop.check() == applied(*the_shop(), *told)
 
 
+async def test_an_event_waits_until_its_deadline_and_everything_is_read_past_it(shop: Installation) -> None:
+    """Most partitions never get a record: that they are read to their end is noted all the same."""
+    await shop.send(cloud_event("early", "order.fulfilled", "o1", order_id="o1", fulfillment_id="f1"))
+    async with shop.worker(parked_deadline_s=1) as worker:
+        await shop.until("select count(*) = 1 from dead_letter where reason = 'prerequisite_timeout'")
+        await shop.settled()
+        assert await worker.stop() == 0
+
+    [letter] = (await shop.heard())[Output.DEAD_LETTERS]
+    assert dict(letter.headers)["dlq-reason"] == b"prerequisite_timeout"
+    assert await shop.check() == applied(*the_shop())
+
+
 async def test_a_stop_under_load_leaves_nothing_half_done(shop: Installation) -> None:
     told = orders(0, 600)
     async with shop.worker() as worker:

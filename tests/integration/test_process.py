@@ -1213,7 +1213,7 @@ class OvertakenTopics(PublishedTopics):
         "delete from event",
         "delete from orders",
         "delete from order_line",
-        "update order_line set quantity_micro = 1",
+        "update order_line set variant_no = 1",
         "update recipe_part set required = 1",
         "update batch set frames = ''",
         "delete from batch",

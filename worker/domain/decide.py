@@ -34,6 +34,7 @@ from worker.domain.returns import order_returned
 from worker.domain.stock import stock_adjusted, stock_imported, stock_received, stock_set
 from worker.domain.transfers import transfer_received, transfer_shipped
 from worker.domain.variants import variant_created, variant_deleted, variant_updated
+from worker.domain.verdict import too_many_parked
 
 Rule = Callable[[Books, Event], Verdict]
 """Judges one event on the books as the events before it left them."""
@@ -118,12 +119,14 @@ def decide(
         row = redriven.get((event.source, event.event_id)) if redriven else None
         verdict = rules[event.type](books, event)
         order = verdict.order
-        if verdict.waits_for is not None:
+        if verdict.waits_for is not None and (row is not None or _may_wait(books, order, waiting, redriven)):
             entry = _Waiting(event, row)
             _wait(books, entry, verdict)
             if order is not None:
                 _queue(waiting, order, redriven).append(entry)
             continue
+        if verdict.waits_for is not None:
+            verdict = too_many_parked(verdict)
         verdict.released = row is not None
         _record(books, verdict)
         if order is not None and (order.parked or order.order_id in waiting):
@@ -159,6 +162,14 @@ def _wait(books: Books, entry: _Waiting, verdict: Verdict) -> None:
         verdict.released = True
         verdict.until = entry.row.until
         books.decision.verdicts.append(verdict)
+
+
+def _may_wait(
+    books: Books, order: Order | None, waiting: dict[str, list[_Waiting]], redriven: Redriven
+) -> bool:
+    """Whether one more event may be parked: counted exactly per order, under its lock."""
+    most = books.snapshot.parked_per_order_max
+    return most > 0 and (order is None or len(_queue(waiting, order, redriven)) < most)
 
 
 def _queue(waiting: dict[str, list[_Waiting]], order: Order, redriven: Redriven) -> list[_Waiting]:

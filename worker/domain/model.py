@@ -18,6 +18,7 @@ from schemas.orders import Disposition, Policy, Strategy
 from worker.domain.event import Event
 
 MICRO = 1_000_000
+PARKED_PER_ORDER_MAX = 10_000
 
 
 class Bucket(IntEnum):
@@ -377,6 +378,8 @@ class Snapshot:
     """The installation's: of lines whose order names none and whose variant does not wait."""
     strategy: Strategy = Strategy.PRIORITY
     """The installation's: of orders that name none."""
+    parked_per_order_max: int = PARKED_PER_ORDER_MAX
+    """How many events of one order may wait at a time; 0: none may be parked at all."""
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
     links: Mapping[int, Collection[str]] = field(default_factory=dict)
     """item_no -> ids of the variants made of it, for items of variants that the batch deletes."""

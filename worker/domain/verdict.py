@@ -58,6 +58,18 @@ def stopped(
             assert_never(obstacle)
 
 
+def too_many_parked(verdict: Verdict) -> Verdict:
+    """The verdict on an event that would wait, where no more may: a dead letter, to be replayed later."""
+    waits_for = verdict.waits_for
+    assert waits_for is not None
+    answer = {name: value for name, value in verdict.answer.items() if name not in ("waits_for", "until")}
+    answer["message"] = (
+        f"too many events are parked to wait for {waits_for.kind.name.lower()} {waits_for.key}"
+    )
+    reason = DeadReason.PARKED_LIMIT
+    return Verdict(verdict.event, Outcome.DEAD_LETTERED, answer, verdict.order, reason=reason)
+
+
 def applied_before(event: Event, body_hash: bytes | None, what: str) -> Refusal:
     """A new event about something applied under another one: the same data, or other data (DESIGN §4 rule 7).
 

@@ -27,6 +27,7 @@ from worker.runtime.backoff import Backoff, until_deadline
 from worker.runtime.catalogue import CatalogueCache
 from worker.runtime.consume import Intake, IntakeSettings
 from worker.runtime.database import connection, open_pool
+from worker.runtime.due import Due, DueSettings
 from worker.runtime.errors import Fatal, Transient
 from worker.runtime.interned import Interned
 from worker.runtime.load import Loader, Usual
@@ -181,20 +182,24 @@ class Worker:
         watchdog = self._watchdog()
         batch_beat = watchdog.loop("batches", settings.stuck_after_s)
         relay = self._relay(pool, publisher, writer, watchdog)
+        judging = processor(
+            settings, self.name, writer, publish_lease=timedelta(seconds=settings.publish_lease_s)
+        )
         pipeline = Pipeline(
             PipelineSettings(
                 batch_records_max=settings.batch_records_max,
                 sweep_interval_s=settings.sweep_interval_ms / 1000,
             ),
             pool,
-            processor(
-                settings,
-                self.name,
-                writer,
-                publish_lease=timedelta(seconds=settings.publish_lease_s),
-            ),
+            judging,
             relay,
-            topics,
+            Due(
+                DueSettings(
+                    settings.consumer_group, tuple(topics), settings.parked_max, settings.batch_records_max
+                ),
+                judging.loader,
+                lambda: intake.caught_up(),  # noqa: PLW0108  # intake is made from the pipeline
+            ),
             lambda offsets: self._commit(intake, offsets),
             lambda batch: intake.is_current(batch),  # noqa: PLW0108  # intake is made from the pipeline
             lambda: Backoff(random.random, batch_beat),
@@ -318,7 +323,7 @@ def answer_writer(settings: Settings) -> AnswerWriter:
 
 def usual(settings: Settings) -> Usual:
     """What this installation chooses for orders that do not."""
-    return Usual(settings.order_policy, settings.order_strategy)
+    return Usual(settings.order_policy, settings.order_strategy, settings.parked_per_order_max)
 
 
 def processor(settings: Settings, name: str, writer: AnswerWriter, *, publish_lease: timedelta) -> Processor:

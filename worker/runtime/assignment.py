@@ -56,6 +56,14 @@ class PartitionLag(NamedTuple):
     """When `end_offset` was learnt, milliseconds since 1970."""
 
 
+class CaughtUp(NamedTuple):
+    """A partition whose every record is judged."""
+
+    next_offset: int
+    seen_s: float
+    """How long ago its end was seen."""
+
+
 class Gap(NamedTuple):
     """Offsets that the broker left out twice: control records, aborted, compacted or deleted ones."""
 

@@ -6,6 +6,7 @@ acknowledges nothing here. What it does for us and what is bypassed stands in AD
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
 from worker.runtime.aiokafka_private import group_failure, is_rejoin_pending
-from worker.runtime.assignment import Assignment, Batch, Gap, PartitionLag, Positions
+from worker.runtime.assignment import Assignment, Batch, CaughtUp, Gap, PartitionLag, Positions
 from worker.runtime.errors import Transient
 from worker.runtime.lenient_records import read_leniently
 
@@ -158,6 +159,15 @@ class Intake:
     def lag(self) -> dict[TopicPartition, PartitionLag]:
         """Gives how far each partition held is read."""
         return {} if self._assignment is None else self._assignment.lag()
+
+    def caught_up(self) -> dict[TopicPartition, CaughtUp]:
+        """Gives the partitions held whose every record is judged, by the last look at their ends."""
+        now_ms = time.time() * 1000
+        return {
+            partition: CaughtUp(lag.committed, max(0.0, (now_ms - lag.polled_at_ms) / 1000))
+            for partition, lag in self.lag().items()
+            if lag.committed is not None and lag.committed == lag.end_offset and lag.polled_at_ms
+        }
 
     def is_waiting(self) -> bool:
         """Tells whether a batch has not been taken for `keep_alive_s`, so that the partitions are paused."""

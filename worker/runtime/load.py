@@ -14,6 +14,7 @@ import sql
 from schemas.orders import Disposition, OrderPlaced, Policy, Strategy
 from worker.domain.event import Event
 from worker.domain.model import (
+    PARKED_PER_ORDER_MAX,
     Bucket,
     Catalogue,
     Fulfillment,
@@ -78,10 +79,11 @@ class RerunError(Exception):
 
 
 class Usual(NamedTuple):
-    """The installation's choices for orders that make none."""
+    """The installation's choices for orders that make none, and how many events may wait for each."""
 
     policy: Policy = Policy.ALL_OR_NOTHING
     strategy: Strategy = Strategy.PRIORITY
+    parked_per_order_max: int = PARKED_PER_ORDER_MAX
 
 
 class OrderHead(NamedTuple):
@@ -189,6 +191,7 @@ class Loaded:
             reservations_by_level=self.reservations_by_level,
             policy=self.usual.policy,
             strategy=self.usual.strategy,
+            parked_per_order_max=self.usual.parked_per_order_max,
             transfers=self._transfers(),
             ledgers=self.ledgers,
             links=self._links(),
@@ -306,7 +309,12 @@ class Loader:
         self.parked_deadline = parked_deadline
         self._edited_variants: dict[str, set[str]] = {}
         """By order, what its parked edits name, found too late to be locked: for the rerun."""
-        self.usual = usual or Usual()
+        self.usual = self._usual_with_room = usual or Usual()
+
+    def park(self, *, full: bool) -> None:
+        """Whether there is no room for further parked events at all; found out from time to time."""
+        usual = self._usual_with_room
+        self.usual = usual._replace(parked_per_order_max=0) if full else usual
 
     async def load(
         self, connection: "Connection", events: Sequence[Event], redriven: Collection[tuple[str, str]] = ()

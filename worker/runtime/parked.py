@@ -1,12 +1,13 @@
 """Parked events as rows: the record they came in, byte for byte, and what they wait for."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.outcome import DeadReason
 from worker.domain.model import ParkedEvent, WaitKind, WaitsFor
 from worker.runtime.decode import Arrival, Poison, Position, RawRecord, decode
 
@@ -37,6 +38,14 @@ class ParkedRow:
         """The event as the rules see it. Only for rows that decoded."""
         assert isinstance(self.decoded, Arrival)  # callers look at `decoded` first
         return ParkedEvent(self.decoded.event, self.arrival, self.waits_for, self.until)
+
+
+def as_dead(row: ParkedRow, reason: DeadReason, error_class: str, message: str) -> ParkedRow:
+    """The row with its event turned into a dead letter, whatever could be read of it."""
+    read = row.decoded
+    type_name = read.event.type if isinstance(read, Arrival) else read.type
+    poison = Poison(reason, error_class, message, read.record, row.source, row.event_id, type_name)
+    return replace(row, decoded=poison)
 
 
 def pack_headers(headers: tuple[tuple[str, bytes | None], ...]) -> bytes:

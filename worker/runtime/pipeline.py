@@ -28,8 +28,9 @@ from worker.runtime.assignment import Batch
 from worker.runtime.backoff import Backoff
 from worker.runtime.database import Failure, connection, failure_of
 from worker.runtime.decode import Arrival, Poison, RawRecord, decode
+from worker.runtime.due import Due
 from worker.runtime.load import RerunError
-from worker.runtime.parked import parked_rows
+from worker.runtime.parked import as_dead, parked_rows
 from worker.runtime.process import (
     Committed,
     CommitUnknownError,
@@ -90,7 +91,7 @@ class Pipeline:
         pool: "Pool",
         processor: Processor,
         relay: Relay,
-        types_by_topic: Mapping[str, str],
+        due: Due,
         commit_offsets: CommitOffsets,
         is_current: IsCurrent,
         backoff: Callable[[], Backoff],
@@ -99,7 +100,8 @@ class Pipeline:
         self._pool = pool
         self._processor = processor
         self._relay = relay
-        self._types_by_topic = types_by_topic
+        self._due = due
+        types_by_topic = self._types_by_topic = processor.loader.types_by_topic
         self._ranks = {topic: _rank(type_name) for topic, type_name in types_by_topic.items()}
         self._commit_offsets = commit_offsets
         self._is_current = is_current
@@ -218,13 +220,16 @@ class Pipeline:
             further += await self._commit_parked(rows)
 
     async def _sweep(self) -> None:
-        """The second look at what is parked: finds what a crash or a race left unreleased."""
+        """Look at what is parked: what a crash or a race left unreleased, then what has waited too long."""
         self._swept_at_s = asyncio.get_running_loop().time()
         rows = await self._read(PARKED_READY_READ, self._settings.batch_records_max)
         if rows:
             further = await self._commit_parked(rows)
             while further:
                 further = await self._redrive(further)
+        await self._on_database(self._due.note)
+        while work := await self._on_database(self._due.overdue):
+            await self._judge(work)
 
     async def _commit_parked(self, rows: Sequence[asyncpg.Record]) -> list[WaitsFor]:
         async def read(db: "Connection") -> Work:
@@ -382,12 +387,9 @@ def _as_dead(work: Work, error: _PoisonError) -> Work:
     """The work with its only event turned into a dead letter."""
     if work.redriven:
         (row,) = work.redriven
-        record, source, event_id = row.decoded.record, row.source, row.event_id
-        type_name = row.decoded.event.type if isinstance(row.decoded, Arrival) else row.decoded.type
-        poison = Poison(
-            DeadReason.INVARIANT_VIOLATION, str(error), _BROKEN_MESSAGE, record, source, event_id, type_name
+        return replace(
+            work, redriven=[as_dead(row, DeadReason.INVARIANT_VIOLATION, str(error), _BROKEN_MESSAGE)]
         )
-        return replace(work, redriven=[replace(row, decoded=poison)])
     (arrival,) = work.arrivals
     event = arrival.event
     letter = DeadLetter(

@@ -1,0 +1,91 @@
+"""What time alone makes due: today the deadlines of parked events.
+
+Nothing is due before every input topic is read past its time, because what would have prevented it may still
+be unread: a backlog must not kill events (DESIGN §4 rule 12; ADR 0014). So this worker also notes how far it
+has read where nothing comes.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from aiokafka import TopicPartition
+
+import sql
+from schemas.outcome import DeadReason
+from worker.runtime.assignment import CaughtUp
+from worker.runtime.parked import as_dead, parked_rows
+from worker.runtime.process import Work
+
+if TYPE_CHECKING:
+    from worker.runtime.database import Connection
+    from worker.runtime.load import Loader
+
+PARKED_OVERDUE_READ, PARKED_IS_FULL = sql.query("parked_overdue_read"), sql.query("parked_is_full")
+PROGRESS_CAUGHT_UP = sql.query("progress_caught_up")
+
+
+CaughtUpPartitions = Callable[[], Mapping[TopicPartition, CaughtUp]]
+
+
+@dataclass(frozen=True, slots=True)
+class DueSettings:
+    """Whose deadlines, and how many events may wait."""
+
+    consumer_group: str
+    topics: Collection[str]
+    parked_max: int = 1_000_000
+    records_max: int = 1000
+    """Most events that become due in one transaction."""
+    note_interval_s: float = 5.0
+
+
+class Due:
+    """Looks for what has become due. Used by the batch loop only."""
+
+    def __init__(self, settings: DueSettings, loader: "Loader", caught_up: CaughtUpPartitions) -> None:
+        self._settings = settings
+        self._loader = loader
+        self._caught_up = caught_up
+        self._noted_at_s = float("-inf")
+
+    async def note(self, connection: "Connection") -> None:
+        """Say from time to time how far is read, and find out whether more may be parked."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._noted_at_s < self._settings.note_interval_s:
+            return
+        self._noted_at_s = now_s
+        settings, partitions = self._settings, sorted(self._caught_up().items())
+        await connection.execute(
+            PROGRESS_CAUGHT_UP,
+            settings.consumer_group,
+            [partition.topic for partition, _ in partitions],
+            [partition.partition for partition, _ in partitions],
+            [one.next_offset for _, one in partitions],
+            [timedelta(seconds=one.seen_s) for _, one in partitions],
+        )
+        self._loader.park(full=await connection.fetchval(PARKED_IS_FULL, settings.parked_max))
+
+    async def overdue(self, connection: "Connection") -> Work | None:
+        """Parked events that have waited too long, as dead letters to be; None where there are none."""
+        settings, loader = self._settings, self._loader
+        rows = await connection.fetch(
+            PARKED_OVERDUE_READ, settings.consumer_group, list(settings.topics), settings.records_max
+        )
+        if not rows:
+            return None
+        overdue = await parked_rows(connection, rows, loader.interned, loader.types_by_topic)
+        return Work(
+            redriven=[
+                as_dead(
+                    row,
+                    DeadReason.PREREQUISITE_TIMEOUT,
+                    "prerequisite_timeout",
+                    f"waited for {row.waits_for.kind.name.lower()} {row.waits_for.key}"
+                    f" until {row.until.isoformat(timespec='seconds')}",
+                )
+                for row in overdue
+            ]
+        )
