@@ -4,7 +4,6 @@ The only module that reads the clock, draws random numbers and knows everybody.
 """
 
 import asyncio
-import gc
 import logging
 import os
 import random
@@ -31,6 +30,7 @@ from worker.runtime.due import Due, DueSettings
 from worker.runtime.errors import Fatal, Transient
 from worker.runtime.interned import Interned
 from worker.runtime.load import Loader, Usual
+from worker.runtime.memory import collect_garbage_rarely, keep_freed_memory
 from worker.runtime.migrate import require_fitting_schema
 from worker.runtime.pipeline import Pipeline, PipelineSettings
 from worker.runtime.process import Processor, ProcessorSettings
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-GARBAGE_THRESHOLD = 200_000
-"""Objects made and not freed before the youngest are looked through: a few batches' worth."""
 
 PROGRESS_READ = sql.query("progress_read")
 
@@ -113,6 +110,7 @@ class Worker:
     async def _connected(self) -> "AsyncIterator[tuple[Pool, Publisher, Publisher]]":
         """The database, Kafka for answers, and Kafka for storefronts."""
         settings = self.settings
+        keep_freed_memory()
         pool = await self._reach_database()
         publisher = Publisher(PublisherSettings(bootstrap=settings.kafka_bootstrap, client_id=self.name))
         # Of its own, so that nothing about its topic can keep an answer waiting.
@@ -146,7 +144,7 @@ class Worker:
         try:
             await until_deadline(intake.start, self.settings.start_deadline_s, random.random)
             log.info("worker %s reads as %s", self.name, self.settings.consumer_group)
-            _collect_garbage_rarely()
+            collect_garbage_rarely()
             loops += [
                 asyncio.ensure_future(intake.run_until_stopped()),
                 asyncio.ensure_future(watchdog.run(intake)),
@@ -356,13 +354,6 @@ async def _close(pool: "Pool", deadline_s: float) -> None:
             await pool.close()
     except TimeoutError:
         pool.terminate()
-
-
-def _collect_garbage_rarely() -> None:
-    """A batch's objects die with it and hold no cycles: looking through them costs a third of the time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
 
 
 def _clock() -> datetime:

@@ -1,11 +1,9 @@
 """The three cases, each on a database of its own that starts where all others start."""
 
 import asyncio
-import gc
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -20,7 +18,7 @@ from worker.dev.bench.program import Program, as_environment, running
 from worker.dev.bench.servers import Servers, cpu_seconds
 from worker.dev.bench.workload import Message, event_ids
 from worker.inspect.audit import audit
-from worker.runtime.app import GARBAGE_THRESHOLD
+from worker.runtime.memory import garbage_collected_rarely, keep_freed_memory
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +48,12 @@ NAIVE = Contestant(Case.NAIVE, ("worker.dev.bench.naive",), NAIVE_READY)
 
 async def limit(where: Servers, template_url: str, messages: Sequence[Message]) -> Run:
     """The worker's own load, decide and write, on batches decoded before the clock starts."""
+    keep_freed_memory()
     async with database(where, template_url) as url:
         batches_ready = list(batches(arrivals(messages)))
         told: list[Answer] = []
         async with judge(url) as one:
-            with _garbage_as_in_a_worker():
+            with garbage_collected_rarely():
                 before, begun = where.cpu(time.process_time()), time.perf_counter()
                 committed = [await one.judge(batch) for batch in batches_ready]
                 seconds = time.perf_counter() - begun
@@ -114,17 +113,3 @@ async def _drift(url: str) -> int:
         return (await audit(auditor)).drift
     finally:
         await auditor.close()
-
-
-@contextmanager
-def _garbage_as_in_a_worker() -> Iterator[None]:
-    """Collect as seldom as a worker does, and never walk through all that lies ready here."""
-    thresholds = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_THRESHOLD, *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
