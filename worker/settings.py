@@ -69,7 +69,7 @@ class Settings(BaseSettings):
 
     batch_records_max: Annotated[
         int, Field(ge=1, le=4000, description="records judged in one transaction at the most")
-    ] = 1000
+    ] = 2000
     idle_wait_ms: Annotated[
         int,
         Field(

@@ -46,7 +46,7 @@ class IntakeSettings:
     group: str
     topics: tuple[str, ...]
     client_id: str = "inventory-worker"
-    batch_records_max: int = 1000
+    batch_records_max: int = 2000
     idle_wait_ms: int = 20
     """Twice this is what a record waits at most when nothing else comes (reliability §2.2)."""
     keep_alive_s: float = 3.0

@@ -62,7 +62,7 @@ CATALOGUE_RANK, STOCK_RANK, OTHER_RANK = 0, 1, 2
 class PipelineSettings:
     """The limits of the batch loop."""
 
-    batch_records_max: int = 1000
+    batch_records_max: int = 2000
     sweep_interval_s: float = 1.0
     """Between looks at what is parked, while nothing else is to be done."""
     sweep_interval_s_max: float = 15.0

@@ -27,11 +27,12 @@ from worker.runtime.interned import Interned
 from worker.runtime.load import Loader
 from worker.runtime.process import Committed, Processor, ProcessorSettings, Work
 from worker.runtime.records import OutRecord
+from worker.settings import Settings
 
 if TYPE_CHECKING:
     from worker.runtime.database import Connection
 
-BATCH_RECORDS = 1000
+BATCH_RECORDS: int = Settings.model_fields["batch_records_max"].default
 NAME = "bench"
 LEASE = timedelta(hours=1)
 
