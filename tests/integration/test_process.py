@@ -1214,6 +1214,8 @@ class OvertakenTopics(PublishedTopics):
         "delete from orders",
         "delete from order_line",
         "update order_line set variant_no = 1",
+        "update order_line set recipe_no = null",
+        "update fulfillment set event_seq = 1",
         "update recipe_part set required = 1",
         "update batch set frames = ''",
         "delete from batch",
