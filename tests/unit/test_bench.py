@@ -81,8 +81,8 @@ def test_the_best_seller_has_more_than_a_quarter_of_the_lines() -> None:
 
 
 def test_batches_are_full_but_for_the_last() -> None:
-    ready = arrivals(Workload(items=5).orders(2_500, 1))
-    assert [len(batch) for batch in batches(ready)] == [1_000, 1_000, 500]
+    ready = arrivals(Workload(items=5).orders(4_500, 1))
+    assert [len(batch) for batch in batches(ready)] == [2_000, 2_000, 500]
 
 
 # ── Tally ─────────────────────────────────────────────────────────────────────────────────────────────
