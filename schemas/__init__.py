@@ -16,7 +16,14 @@ from schemas.catalogue import (
 )
 from schemas.contract import Contract
 from schemas.event_type import EventType
-from schemas.internal import AuditRepaired, OrderImported, StockImported
+from schemas.internal import (
+    AuditRepaired,
+    LocationEvacuated,
+    OrderImported,
+    ReservationReallocated,
+    StockImported,
+    VariantRemoved,
+)
 from schemas.orders import (
     FulfillmentCanceled,
     OrderCanceled,
@@ -55,6 +62,9 @@ EventData = (
     | AuditRepaired
     | OrderImported
     | StockImported
+    | LocationEvacuated
+    | ReservationReallocated
+    | VariantRemoved
 )
 """Data of an event that kept its contract."""
 

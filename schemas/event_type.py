@@ -29,8 +29,23 @@ class EventType(StrEnum):
     AUDIT_REPAIRED = "audit.repaired"
     ORDER_IMPORTED = "order.imported"
     STOCK_IMPORTED = "stock.imported"
+    RESERVATION_REALLOCATED = "reservation.reallocated"
+    VARIANT_REMOVED = "variant.removed"
+    LOCATION_EVACUATED = "location.evacuated"
 
     @property
     def is_internal(self) -> bool:
         """Whether only the worker itself tells it: read from Kafka it is an unknown type."""
-        return self in (EventType.AUDIT_REPAIRED, EventType.ORDER_IMPORTED, EventType.STOCK_IMPORTED)
+        return self in _INTERNAL
+
+
+_INTERNAL = frozenset(
+    (
+        EventType.AUDIT_REPAIRED,
+        EventType.ORDER_IMPORTED,
+        EventType.STOCK_IMPORTED,
+        EventType.RESERVATION_REALLOCATED,
+        EventType.VARIANT_REMOVED,
+        EventType.LOCATION_EVACUATED,
+    )
+)

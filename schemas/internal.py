@@ -63,6 +63,25 @@ class ImportedLine(OrderLine):
     returned: Annotated[Listed[ReturnedUnits], NullIs(())] = ()
 
 
+class LocationEvacuated(Contract):
+    """A location was deleted: an order's reservations are to leave it."""
+
+    order_id: Id
+    location_id: Id
+
+
+class ReservationReallocated(Contract):
+    """An order holds what is not there, and stock came elsewhere."""
+
+    order_id: Id
+
+
+class VariantRemoved(Contract):
+    """The last reservation of a deleted variant ended: its item goes."""
+
+    variant_id: Id
+
+
 class StockImported(Contract):
     """A level as a file counts it; what is left out stays as it is."""
 

@@ -105,7 +105,7 @@ class VariantPart(Contract):
 class VariantResult(Answer):
     """Answers events about a variant."""
 
-    type: Literal["variant.created", "variant.updated", "variant.deleted"]
+    type: Literal["variant.created", "variant.updated", "variant.deleted", "variant.removed"]
     variant_id: Id
     managed: bool | None = None
     inventory_items: Array[VariantPart] = ()
@@ -347,6 +347,38 @@ class OrderImportedResult(OrderAnswer):
     lines: Array[PlacedLine] = ()
 
 
+class UnitsMoved(Contract):
+    """Units of an item that are held at another location from now on."""
+
+    inventory_item_id: Id
+    from_location_id: Id
+    to_location_id: Id
+    quantity: SpelledQuantity
+
+
+class RelocatedLine(Contract):
+    """An order line with what of it is held elsewhere now, and what found no other place."""
+
+    line_item_id: Id
+    moved: Array[UnitsMoved] = ()
+    left: Array[UnitsAtLocation] = ()
+
+
+class LocationEvacuatedResult(OrderAnswer):
+    """Tells what became of an order's reservations at a location that was deleted."""
+
+    type: Literal["location.evacuated"]
+    location_id: Id
+    lines: Array[RelocatedLine] = ()
+
+
+class ReservationReallocatedResult(OrderAnswer):
+    """Tells that what an order held without stock is held where stock came."""
+
+    type: Literal["reservation.reallocated"]
+    lines: Array[RelocatedLine] = ()
+
+
 class DeadLetterResult(Answer):
     """Tells of an event that became a dead letter; not final: replayed, it is judged afresh."""
 
@@ -371,6 +403,8 @@ EventResult = Annotated[
     | FulfillmentCanceledResult
     | OrderReturnedResult
     | ReservationMovedResult
+    | LocationEvacuatedResult
+    | ReservationReallocatedResult
     | AuditRepairedResult
     | OrderImportedResult,
     Field(discriminator="type"),
@@ -436,7 +470,7 @@ class ThresholdAlert(Alert):
 
 
 class UncoveredLine(Contract):
-    """An order line that has reserved what is not there."""
+    """An order line that has reserved what is not there, or no longer sold from there."""
 
     order_id: Id
     line_item_id: Id
@@ -452,7 +486,14 @@ class OversoldAlert(Alert):
     """Newest order first."""
 
 
-StockAlert = Annotated[ThresholdAlert | OversoldAlert, Field(discriminator="kind")]
+class OrphanedAlert(Alert):
+    """Order lines hold units at a deleted location, because no other has room for them."""
+
+    kind: Literal["orphaned"]
+    lines: Array[UncoveredLine]
+
+
+StockAlert = Annotated[ThresholdAlert | OversoldAlert | OrphanedAlert, Field(discriminator="kind")]
 """Data of `inventory.stock-alert`."""
 
 OUTPUTS: Final[Mapping[str, TypeAdapter[Any]]] = MappingProxyType(

@@ -173,6 +173,13 @@ create table ledger_gap (
     constraint ledger_gap_pkey PRIMARY KEY (level_no, version)
 );
 
+create table left_behind (
+    order_no bigint not null,
+    location_no integer not null,
+    revision integer not null,
+    constraint left_behind_pkey PRIMARY KEY (order_no, location_no)
+);
+
 create table level (
     level_no integer not null generated always as identity,
     item_no integer not null,
@@ -445,6 +452,10 @@ CREATE INDEX event_seq ON public.event USING brin (seq);
 
 CREATE UNIQUE INDEX inventory_item_sku ON public.inventory_item USING btree (sku) WHERE (known AND (sku IS NOT NULL));
 
+CREATE INDEX level_location_no ON public.level USING btree (location_no);
+
+CREATE INDEX level_shortfall ON public.level USING btree (item_no) WHERE (shortfall > 0);
+
 CREATE INDEX movement_event_seq ON public.movement USING brin (event_seq);
 
 CREATE INDEX parked_order_no ON public.parked USING btree (order_no) WHERE (order_no IS NOT NULL);
@@ -456,6 +467,8 @@ CREATE INDEX parked_waits ON public.parked USING btree (waits_kind, waits_key);
 CREATE INDEX recipe_part_item_no ON public.recipe_part USING btree (item_no);
 
 CREATE INDEX variant_catalogue_version ON public.variant USING btree (catalogue_version);
+
+CREATE INDEX variant_deleted ON public.variant USING btree (variant_no) WHERE (deleted AND (recipe_no IS NOT NULL));
 
 create view v_event as
  SELECT e.event_id,
@@ -862,6 +875,12 @@ grant update on inventory_item to inventory_worker;
 grant insert on ledger_gap to inventory_worker;
 
 grant select on ledger_gap to inventory_worker;
+
+grant insert on left_behind to inventory_worker;
+
+grant select on left_behind to inventory_worker;
+
+grant update on left_behind to inventory_worker;
 
 grant insert on level to inventory_worker;
 

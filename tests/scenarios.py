@@ -318,6 +318,21 @@ def _move(subject: str, words: _Words) -> tuple[str, Json]:
     return "reservation.moved", data
 
 
+def _evacuate(subject: str, words: _Words) -> tuple[str, Json]:
+    """`evacuate o1 from A`, as the worker itself does where A was deleted."""
+    return "location.evacuated", {"order_id": subject, "location_id": words.words[1]}
+
+
+def _reallocate(subject: str, _words: _Words) -> tuple[str, Json]:
+    """`reallocate o1`, as the worker itself does where stock came."""
+    return "reservation.reallocated", {"order_id": subject}
+
+
+def _remove(subject: str, _words: _Words) -> tuple[str, Json]:
+    """`remove mug`, as the worker itself does after the last reservation of a deleted variant."""
+    return "variant.removed", {"variant_id": subject}
+
+
 VERBS: Mapping[str, Callable[[str, _Words], tuple[str, Json]]] = {
     "variant": _variant,
     "location": _location,
@@ -335,6 +350,9 @@ VERBS: Mapping[str, Callable[[str, _Words], tuple[str, Json]]] = {
     "unship": _unship,
     "return": _return,
     "move": _move,
+    "evacuate": _evacuate,
+    "reallocate": _reallocate,
+    "remove": _remove,
 }
 
 

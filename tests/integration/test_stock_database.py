@@ -1,13 +1,25 @@
 """Stock, transfers and variants on a real Postgres: what needs the database to show."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.books import connected, contradictions, levels, rows_of
-from tests.in_process import InProcessWorker, Json, Topics, outcomes, value_of, worker_on
+from tests.in_process import (
+    Gate,
+    InProcessWorker,
+    Json,
+    Point,
+    Topics,
+    answers,
+    outcomes,
+    value_of,
+    worker_on,
+)
 from worker.runtime.decode import RawRecord
+from worker.runtime.records import OutRecord
 
 if TYPE_CHECKING:
     from worker.runtime.database import Connection
@@ -149,3 +161,147 @@ async def test_what_is_reserved_of_a_level_is_found_through_its_ledger(
     await own.execute("delete from movement where version < 1000")
     assert await rows_of(own, walk) == scanned
     await own.close()
+
+
+# ── What the worker does by itself ────────────────────────────────────────────────────────────────────
+
+
+def reports(told: Sequence[OutRecord], event_type: str) -> list[Json]:
+    """Answers to the worker's own events of a type."""
+    return [answer for answer in answers(told) if answer["type"] == event_type]
+
+
+async def test_a_deleted_location_is_evacuated_order_by_order_with_a_report_per_line(
+    worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    await worker.deliver(*shop(topics), topics.event("stock.set", sku="C", location_id="B", quantity=4))
+    await worker.deliver(*(place(topics, f"o{n}", "cloth", 3) for n in (1, 2, 3)))
+    assert await worker.sweep() == []
+    await worker.deliver(topics.event("location.deleted", location_id="A"))
+
+    told = await worker.sweep()
+
+    found = reports(told, "location.evacuated")
+    assert [(one["order_id"], one["outcome"]) for one in found] == [(f"o{n}", "applied") for n in (1, 2, 3)]
+    moved = [[part["quantity"] for part in one["lines"][0]["moved"]] for one in found]
+    left = [[part["quantity"] for part in one["lines"][0]["left"]] for one in found]
+    assert (moved, left) == ([[3], [1], []], [[], [2], [3]])
+    alerts = [value_of(one) for one in told if one.topic == "inventory.stock-alerts"]
+    orphans = [line for one in alerts if one["kind"] == "orphaned" for line in one["lines"]]
+    assert [(one["order_id"], one["line_item_id"], one["quantity"]) for one in orphans] == [
+        ("o2", "L1", 2),
+        ("o3", "L1", 3),
+    ]
+    assert await levels(db) == {"cloth@A": "10/5", "cloth@B": "4/4"}
+    assert await worker.sweep() == []
+
+
+async def test_what_stayed_at_a_deleted_location_is_asked_again_when_the_order_has_changed(
+    worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    await worker.deliver(*shop(topics), place(topics, "o1", "cloth", 3))
+    await worker.deliver(topics.event("location.deleted", location_id="A"))
+    assert len(reports(await worker.sweep(), "location.evacuated")) == 1
+    await worker.deliver(
+        topics.event("stock.set", sku="C", location_id="B", quantity=9),
+        topics.event("order.fulfilled", order_id="o1", fulfillment_id="f1", lines=[line_of("L1", 1)]),
+    )
+    [again] = reports(await worker.sweep(), "location.evacuated")
+    assert [part["quantity"] for part in again["lines"][0]["moved"]] == [2]
+    assert await levels(db) == {"cloth@A": "9/0", "cloth@B": "9/2"}
+    assert await worker.sweep() == []
+
+
+async def test_b31_a_release_at_a_deleted_location_is_accepted(
+    worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    await worker.deliver(*shop(topics), place(topics, "o1", "cloth", 3))
+    await worker.deliver(topics.event("location.deleted", location_id="A"))
+    await worker.sweep()
+    assert (await levels(db))["cloth@A"] == "10/3"
+    told = await worker.deliver(topics.event("order.canceled", order_id="o1"))
+    assert [outcome for _, outcome in outcomes(told)] == ["applied"]
+    assert (await levels(db))["cloth@A"] == "10/0"
+    assert await worker.sweep() == []
+
+
+async def test_an_order_that_read_the_old_map_is_evacuated_too(
+    database_url: str, worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    await worker.deliver(*shop(topics), topics.event("stock.set", sku="C", location_id="B", quantity=9))
+    gate = worker.processor.at = Gate(Point.UNDER_LOCKS)
+    placing = asyncio.ensure_future(worker.deliver(place(topics, "o1", "cloth", 3)))
+    await gate.reached()
+    async with worker_on(database_url, "other") as other:
+        await other.deliver(topics.event("location.deleted", location_id="A"))
+        assert await other.sweep() == []
+        gate.open()
+        await placing
+        assert await levels(db) == {"cloth@A": "10/3", "cloth@B": "9/0"}
+        assert len(reports(await other.sweep(), "location.evacuated")) == 1
+    assert await levels(db) == {"cloth@A": "10/0", "cloth@B": "9/3"}
+
+
+async def test_two_workers_that_see_the_same_evacuation_do_it_once(
+    database_url: str, worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    await worker.deliver(*shop(topics), topics.event("stock.set", sku="C", location_id="B", quantity=9))
+    await worker.deliver(*(place(topics, f"o{n}", "cloth", 1) for n in range(9)))
+    await worker.deliver(topics.event("location.deleted", location_id="A"))
+    async with worker_on(database_url, "other") as other:
+        told = await asyncio.gather(worker.sweep(), other.sweep())
+        for one in (worker, other):
+            assert reports(await one.sweep(), "location.evacuated") == []
+    found = {json["cause_id"] for records in told for json in reports(records, "location.evacuated")}
+    assert len(found) == 9
+    assert await levels(db) == {"cloth@A": "10/0", "cloth@B": "9/9"}
+    assert await rows_of(db, "select count(*) from event as e where e.type = 34") == [(9,)]
+
+
+async def test_oversold_lines_are_held_where_stock_comes_the_oldest_of_them_first(
+    worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    await worker.deliver(*shop(topics), *(place(topics, f"o{n}", "cloth", 3) for n in (1, 2, 3)))
+    await worker.deliver(topics.event("stock.set", sku="C", location_id="A", quantity=4))
+    assert await worker.sweep() == []
+    await worker.deliver(topics.event("stock.received", sku="C", location_id="B", quantity=3))
+
+    told = reports(await worker.sweep(), "reservation.reallocated")
+
+    moved = [(one["order_id"], one["lines"][0]["moved"][0]["quantity"]) for one in told]
+    assert moved == [("o2", 2), ("o3", 1)]
+    assert await levels(db) == {"cloth@A": "4/6", "cloth@B": "3/3"}
+    assert await worker.sweep() == []
+    await worker.deliver(topics.event("stock.received", sku="C", location_id="A", quantity=2))
+    assert await worker.sweep() == []
+    assert await rows_of(db, "select sum(shortfall) from level") == [(0,)]
+
+
+async def test_b73_the_item_of_a_deleted_variant_goes_with_its_last_reservation(
+    worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    await worker.deliver(*shop(topics), place(topics, "o1", "cloth", 3))
+    await worker.deliver(
+        topics.event("variant.deleted", variant_id="set"), topics.event("variant.deleted", variant_id="cloth")
+    )
+    assert await worker.sweep() == []
+    told = await worker.deliver(topics.event("order.fulfilled", order_id="o1", fulfillment_id="f1"))
+    assert [outcome for _, outcome in outcomes(told)] == ["applied"]
+    gone = reports(await worker.sweep(), "variant.removed")
+    assert [(one["variant_id"], one["removed_items"]) for one in gone] == [("cloth", ["cloth"]), ("set", [])]
+    assert await levels(db) == {"cloth@A": "0/0"}
+    assert await worker.sweep() == []
+    told = await worker.deliver(
+        topics.event("order.returned", order_id="o1", return_id="r1", lines=[line_of("L1", 1)]),
+        topics.event("variant.created", variant_id="cloth", sku="C"),
+        topics.event("stock.adjusted", sku="C", location_id="A", delta=4),
+    )
+    assert [outcome for _, outcome in outcomes(told)] == ["applied"] * 3
+    assert await levels(db) == {"cloth@A": "5/0"}

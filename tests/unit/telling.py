@@ -89,6 +89,13 @@ def _line_facts(line: Json) -> Iterator[str]:
                 yield f"{line['inventory_item_id']} {line[state]} {state}"
         return
     line_id = line["line_item_id"]
+    for one in line.get("moved", ()):
+        yield (
+            f"{line_id} moves "
+            + "{quantity} {inventory_item_id} {from_location_id}>{to_location_id}".format(**one)
+        )
+    for one in line.get("left", ()):
+        yield f"{line_id} leaves " + "{quantity} {inventory_item_id} {location_id}".format(**one)
     if "available" in line:
         has = "endless" if line["available"] is None else f"has {line['available']}"
         yield f"{line_id} {has}"
@@ -102,6 +109,8 @@ def _line_facts(line: Json) -> Iterator[str]:
 def _alerts(verdict: Verdict) -> Iterator[str]:
     for alert in verdict.alerts:
         yield "alert {kind} {inventory_item_id} {location_id} {available}".format(**alert)
+        for line in alert.get("lines", ()):
+            yield "orphaned {order_id}/{line_item_id} {quantity}".format(**line)
         for line in alert.get("uncovered", ()):
             yield "uncovered {order_id}/{line_item_id} {quantity}".format(**line)
 

@@ -269,9 +269,97 @@ VARIANTS = [
     ),
 ]
 
+OWN = [
+    Scenario(
+        "each orphan of a deleted location is moved as far as others have room; the rest stays",
+        before="shirt: A 10, B 2, C 1",
+        events="""
+            place o1: 5 shirt                   -> applied, L1 holds 5 shirt A
+            location A deleted                  -> applied
+            evacuate o1 from A  -> applied, L1 moves 2 shirt A>B, L1 moves 1 shirt A>C, orphaned o1/L1 2
+            evacuate o1 from A                  -> applied, L1 leaves 2 shirt A
+            ship o1/f1                          -> applied, L1 ships 2 shirt A, L1 ships 2 shirt B
+            evacuate o1 from A                  -> stale
+        """,
+        after="shirt: A 8, B 0, C 0",
+    ),
+    Scenario(
+        "a kit leaves a deleted location whole where another has all of it; a strategy says which",
+        before="""
+            x: A 3, B 1, C 3
+            y: A 3, B 1, C 3
+            kit = 1 x + 1 y
+        """,
+        events="""
+            place o1: 2 kit strategy=fewest_splits -> applied, L1 holds 2 x A
+            location A deleted                  -> applied
+            evacuate o1 from A                  -> applied, L1 moves 2 x A>C, L1 moves 2 y A>C
+        """,
+        after="""
+            x: A 3, B 1, C 3/2
+            y: A 3, B 1, C 3/2
+        """,
+    ),
+    Scenario(
+        "nothing is taken away from a location that stands, nor to places beyond safety stock",
+        before="shirt: A 10, B 3",
+        events="""
+            set shirt B 3 safety_stock=2        -> applied
+            place o1: 3 shirt                   -> applied
+            evacuate o1 from A                  -> stale
+            location A deleted                  -> applied
+            evacuate o1 from A                  -> applied, L1 moves 1 shirt A>B, L1 leaves 2 shirt A
+        """,
+        after="shirt: A 10/2, B 3/1",
+    ),
+    Scenario(
+        "what is held without stock is held where stock comes; the newest orders are those that lack it",
+        before="shirt: A 10",
+        events="""
+            place o1: 4 shirt                   -> applied
+            place o2: 6 shirt                   -> applied
+            set shirt A 7                       -> applied, uncovered o2/L1 3
+            reallocate o2                       -> stale
+            set shirt B 2                       -> applied
+            reallocate o1                       -> stale
+            reallocate o2                       -> applied, L1 moves 2 shirt A>B, L1 leaves 1 shirt A
+        """,
+        after="shirt: A 7/8 shortfall=1, B 2/2",
+    ),
+    Scenario(
+        "what an order waits for is taken where it comes, by its channel's locations only",
+        before="shirt: A 1, B 0, C 0",
+        events="""
+            channel web: A B                    -> applied
+            place o1: 3 shirt policy=backorder  -> applied, L1 holds 3 shirt A
+            set shirt C 9                       -> applied
+            reallocate o1                       -> stale
+            receive shirt B 5                   -> applied
+            reallocate o1                       -> applied, L1 moves 2 shirt A>B
+        """,
+        after="shirt: A 1/1, B 5/2, C 9",
+    ),
+    Scenario(
+        "the item of a deleted variant goes with the last reservation",
+        before="shirt: A 5",
+        events="""
+            place o1: 2 shirt                   -> applied
+            variant shirt deleted               -> applied, nothing goes
+            remove shirt                        -> stale
+            ship o1/f1                          -> applied
+            remove shirt                        -> applied, shirt goes
+            remove shirt                        -> stale
+            return o1/r1: L1 1                  -> applied
+            set shirt A 4                       -> parked
+        """,
+        after="shirt: A 1",
+    ),
+]
+"""Told here in the worker's place; on the database it finds out itself (tests/integration)."""
+
 SCENARIOS = [*TRANSFERS, *VARIANTS]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, *OWN], ids=lambda scenario: scenario.name)
 def test_ruling(scenario: Scenario) -> None:
     run(scenario)

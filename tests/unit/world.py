@@ -18,6 +18,8 @@ import orjson
 from pydantic import TypeAdapter
 
 from schemas import INPUTS, EventType
+from schemas.contract import Contract
+from schemas.internal import LocationEvacuated, ReservationReallocated, VariantRemoved
 from schemas.orders import OrderPlaced, Policy, Strategy
 from schemas.outcome import Outcome
 from schemas.outputs import OUTPUTS
@@ -45,7 +47,13 @@ from worker.domain.needs import Needs, edited_variant_ids, item_ids_made, needs_
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 UNTIL = NOW + timedelta(days=7)
-ADAPTERS = {event_type: TypeAdapter[Any](contract) for event_type, contract in INPUTS.items()}
+OWN: dict[str, type[Contract]] = {
+    "location.evacuated": LocationEvacuated,
+    "reservation.reallocated": ReservationReallocated,
+    "variant.removed": VariantRemoved,
+}
+"""Events that the worker tells itself: here they are told in its place."""
+ADAPTERS = {event_type: TypeAdapter[Any](contract) for event_type, contract in {**INPUTS, **OWN}.items()}
 
 EFFECTIVE = (Outcome.APPLIED, Outcome.PARTIALLY_APPLIED)
 SHORT = (Outcome.PARTIALLY_APPLIED, Outcome.INSUFFICIENT_STOCK)
@@ -108,7 +116,9 @@ class World:
         self._make_rows(batch, needs)
         redriven = {key: self.parked[key] for key in map(key_of, batch) if key in self.parked}
         reservations: dict[int, list[LevelReservation]] = {}
-        counts = any(isinstance(event.data, StockSet | StockAdjusted) for event in batch)
+        counts = any(
+            isinstance(event.data, StockSet | StockAdjusted | ReservationReallocated) for event in batch
+        )
         for _ in range(2):
             # Only counts may find something lacking, and spoil what they decided on.
             state = deepcopy(self.state) if counts else self.state

@@ -1,12 +1,12 @@
 """Stock alerts: thresholds crossed, and counts that leave promised goods without stock."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from schemas.quantity import text
 from worker.domain.books import Books
 from worker.domain.decision import Json
 from worker.domain.event import Event
-from worker.domain.model import Level, LevelReservation
+from worker.domain.model import Level, LevelReservation, Order
 
 
 def crossings(books: Books, event: Event) -> list[Json]:
@@ -36,30 +36,47 @@ def oversold(books: Books, level: Level, event: Event) -> Json | None:
 
     None where the level's reservations were not loaded: the decision is then made again with them.
     """
-    reservations = _reservations(books, level)
-    if reservations is None:
-        books.lacking.add(level)
+    lacking = uncovered(books, level)
+    if level in books.lacking:
         return None
     return {
         **_alert("oversold", level, event),
         "shortfall": _text(level, level.shortfall),
         "uncovered": [
             {"order_id": one.order_id, "line_item_id": one.line_item_id, "quantity": _text(level, units)}
-            for one, units in _uncovered(reservations, level.shortfall)
+            for one, units in lacking
         ],
     }
 
 
-def _uncovered(
-    reservations: Sequence[LevelReservation], shortfall: int
-) -> Iterator[tuple[LevelReservation, int]]:
-    """The newest reservations that the shortfall reaches, with what each lacks."""
+def orphaned(level: Level, order: Order, held: Iterable[tuple[str, int]], event: Event) -> Json:
+    """The alert of an order's lines that stay at a deleted location, with what each holds there."""
+    return {
+        **_alert("orphaned", level, event),
+        "lines": [
+            {"order_id": order.order_id, "line_item_id": line_item_id, "quantity": _text(level, units)}
+            for line_item_id, units in held
+        ],
+    }
+
+
+def uncovered(books: Books, level: Level) -> list[tuple[LevelReservation, int]]:
+    """The newest reservations on a level, as far as its shortfall reaches, with what each lacks.
+
+    None of them where they were not loaded: the decision is then made again with them (`books.lacking`).
+    """
+    reservations = _reservations(books, level)
+    if reservations is None:
+        books.lacking.add(level)
+        return []
+    shortfall, found = level.shortfall, []
     for one in reversed(reservations):
-        if shortfall == 0:
-            return
         units = min(one.quantity, shortfall)
+        if not units:
+            break
         shortfall -= units
-        yield one, units
+        found.append((one, units))
+    return found
 
 
 def _reservations(books: Books, level: Level) -> list[LevelReservation] | None:

@@ -29,11 +29,12 @@ from worker.domain.fulfillments import order_fulfilled
 from worker.domain.imports import order_imported
 from worker.domain.model import Order, ParkedEvent, Snapshot, WaitKind, WaitsFor
 from worker.domain.orders import order_placed
+from worker.domain.relocation import location_evacuated, reservation_reallocated
 from worker.domain.reservations import reservation_moved
 from worker.domain.returns import order_returned
 from worker.domain.stock import stock_adjusted, stock_imported, stock_received, stock_set
 from worker.domain.transfers import transfer_received, transfer_shipped
-from worker.domain.variants import variant_created, variant_deleted, variant_updated
+from worker.domain.variants import variant_created, variant_deleted, variant_removed, variant_updated
 from worker.domain.verdict import too_many_parked
 
 Rule = Callable[[Books, Event], Verdict]
@@ -62,6 +63,9 @@ RULES: Mapping[EventType, Rule] = {
     EventType.RESERVATION_MOVED: reservation_moved,
     EventType.AUDIT_REPAIRED: audit_repaired,
     EventType.STOCK_IMPORTED: stock_imported,
+    EventType.RESERVATION_REALLOCATED: reservation_reallocated,
+    EventType.VARIANT_REMOVED: variant_removed,
+    EventType.LOCATION_EVACUATED: location_evacuated,
     EventType.ORDER_IMPORTED: order_imported,
 }
 

@@ -110,6 +110,8 @@ class Decision:
     returns_new: list[tuple[Order, Return, int]] = field(default_factory=list)
     transfers_touched: dict[Transfer, None] = field(default_factory=dict)
     """Transfers that were shipped, received or closed (an ordered set)."""
+    left_behind: dict[tuple[Order, Location], None] = field(default_factory=dict)
+    """Orders that hold on to something at a deleted location, because no other has room (an ordered set)."""
     items_put: list[ItemPut] = field(default_factory=list)
     items_removed: list[Item] = field(default_factory=list)
     """Items that went with their variants; their levels are empty."""

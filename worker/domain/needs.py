@@ -16,7 +16,14 @@ from schemas.catalogue import (
     VariantUpdated,
 )
 from schemas.event_type import EventType
-from schemas.internal import AuditRepaired, OrderImported, StockImported
+from schemas.internal import (
+    AuditRepaired,
+    LocationEvacuated,
+    OrderImported,
+    ReservationReallocated,
+    StockImported,
+    VariantRemoved,
+)
 from schemas.orders import (
     FulfillmentCanceled,
     OrderCanceled,
@@ -165,6 +172,12 @@ def _stock(needs: Needs, event: Event) -> None:
     needs.sets_stock |= isinstance(data, StockSet)
 
 
+def _relocation(needs: Needs, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, LocationEvacuated | ReservationReallocated)
+    _order(needs, data.order_id, event)
+
+
 def _stock_imported(needs: Needs, event: Event) -> None:
     data = event.data
     assert isinstance(data, StockImported)
@@ -217,7 +230,7 @@ def _variant_told(needs: Needs, event: Event) -> None:
 
 def _variant_deleted(needs: Needs, event: Event) -> None:
     data = event.data
-    assert isinstance(data, VariantDeleted)
+    assert isinstance(data, VariantDeleted | VariantRemoved)
     needs.variant_ids_made.add(data.variant_id)
     needs.variant_ids.add(data.variant_id)
     needs.variant_ids_deleted.add(data.variant_id)
@@ -279,5 +292,8 @@ _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.RESERVATION_MOVED: _reservation_moved,
     EventType.AUDIT_REPAIRED: _audit_repaired,
     EventType.STOCK_IMPORTED: _stock_imported,
+    EventType.RESERVATION_REALLOCATED: _relocation,
+    EventType.VARIANT_REMOVED: _variant_deleted,
+    EventType.LOCATION_EVACUATED: _relocation,
     EventType.ORDER_IMPORTED: _order_imported,
 }

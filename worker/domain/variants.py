@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from schemas.catalogue import ItemAttributes, VariantCreated, VariantDeleted, VariantUpdated
 from schemas.catalogue import Part as ListedPart
+from schemas.internal import VariantRemoved
 from schemas.outcome import Outcome
 from schemas.quantity import QUANTITY_PLACES_MAX, smallest, text
 from worker.domain.books import Books
@@ -112,6 +113,23 @@ def variant_deleted(books: Books, event: Event) -> Verdict:
         variant = _without_item(books, variant, own)
     answer["removed_items"] = [] if own is None or variant.recipe else [own.inventory_item_id]
     books.decision.variants_put.append(VariantPut(variant, None, recipe_is_new=False))
+    return Verdict(event, Outcome.APPLIED, answer)
+
+
+def variant_removed(books: Books, event: Event) -> Verdict:
+    """The last reservation of a deleted variant ended: its own item goes with its levels. Looks again."""
+    data = event.data
+    assert isinstance(data, VariantRemoved)
+    answer: Json = {"variant_id": data.variant_id}
+    variant = books.catalogue.variants.get(data.variant_id)
+    own = None if variant is None or not variant.deleted else _item_to_go(books, variant)
+    if variant is None or own is None or _is_reserved(books, own):
+        kept = Refusal(Outcome.STALE, f"the item of variant {data.variant_id} is still needed")
+        return stopped(event, kept, books.snapshot, answer)
+    went_before = own.inventory_item_id in books.catalogue.items_gone
+    variant = _without_item(books, variant, own)
+    books.decision.variants_put.append(VariantPut(variant, None, recipe_is_new=False))
+    answer["removed_items"] = [] if went_before else [own.inventory_item_id]
     return Verdict(event, Outcome.APPLIED, answer)
 
 

@@ -31,6 +31,9 @@ TYPE_NOS: dict[EventType, int] = {
     EventType.AUDIT_REPAIRED: 35,
     EventType.ORDER_IMPORTED: 36,
     EventType.STOCK_IMPORTED: 37,
+    EventType.RESERVATION_REALLOCATED: 31,
+    EventType.VARIANT_REMOVED: 32,
+    EventType.LOCATION_EVACUATED: 34,
 }
 
 OUTCOME_NOS: dict[Outcome, int] = {

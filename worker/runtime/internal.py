@@ -6,8 +6,7 @@ They are judged, answered and kept like any event. Read from Kafka, their types 
 from datetime import datetime
 from hashlib import sha256
 
-from schemas import EventType
-from schemas.internal import AuditRepaired, OrderImported, StockImported
+from schemas import EventData, EventType
 from worker.domain.event import HASH_VERSION, Event
 from worker.runtime.cloudevents import event_uuid
 from worker.runtime.decode import BODY_HASH_BYTES, Arrival, Position, RawRecord
@@ -20,7 +19,7 @@ TOPIC = "inventory-worker"
 
 def internal_arrival(
     type_: EventType,
-    data: AuditRepaired | OrderImported | StockImported,
+    data: EventData,
     subject: str,
     generation: str,
     now: datetime,

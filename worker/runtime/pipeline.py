@@ -29,6 +29,7 @@ from worker.runtime.backoff import Backoff
 from worker.runtime.database import Failure, connection, failure_of
 from worker.runtime.decode import Arrival, Poison, RawRecord, decode
 from worker.runtime.due import Due
+from worker.runtime.followups import follow_ups
 from worker.runtime.load import RerunError
 from worker.runtime.parked import as_dead, parked_rows
 from worker.runtime.process import (
@@ -230,6 +231,19 @@ class Pipeline:
         await self._on_database(self._due.note)
         while work := await self._on_database(self._due.overdue):
             await self._judge(work)
+        await self._follow_up()
+
+    async def _follow_up(self) -> None:
+        """Judge what the state of things makes due, until nothing new is."""
+        events_max = self._settings.batch_records_max
+        seen: set[str] = set()
+        while True:
+            due = await self._on_database(lambda db: follow_ups(db, events_max))
+            arrivals = [one for one in due if one.event.event_id not in seen]
+            if not arrivals:
+                return
+            seen.update(one.event.event_id for one in arrivals)
+            await self._judge(Work(arrivals=arrivals))
 
     async def _commit_parked(self, rows: Sequence[asyncpg.Record]) -> list[WaitsFor]:
         async def read(db: "Connection") -> Work:

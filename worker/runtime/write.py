@@ -41,6 +41,7 @@ LEVELS_INSERT, LEVELS_CONFIGURE = sql.query("levels_insert"), sql.query("levels_
 LEDGER_GAPS_INSERT = sql.query("ledger_gaps_insert")
 RESERVATIONS_ORPHANED_DELETE = sql.query("reservations_orphaned_delete")
 SET_GUARDS_PUT = sql.query("set_guards_put")
+LEFT_BEHIND_PUT = sql.query("left_behind_put")
 TRANSFERS_UPDATE, TRANSFER_LINES_PUT = sql.query("transfers_update"), sql.query("transfer_lines_put")
 ORDERS_UPDATE = sql.query("orders_update")
 ORDER_LINES_UPDATE = sql.query("order_lines_update")
@@ -377,6 +378,9 @@ async def _write_orders(connection: "Connection", judged: Judged, recipe_nos: Ma
         await connection.execute(RESERVATIONS_PUT, *_columns(kept, 4))
     if gone:
         await connection.execute(RESERVATIONS_DELETE, *_columns(gone, 3))
+    if decision.left_behind:
+        rows = [(order.order_no, place.location_no, order.revision) for order, place in decision.left_behind]
+        await connection.execute(LEFT_BEHIND_PUT, *_columns(rows, 3))
     if decision.fulfillments_new:
         await _write_fulfillments(connection, judged)
     if decision.fulfillments_canceled:
