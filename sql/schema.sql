@@ -42,6 +42,14 @@ create table batch (
     constraint batch_pkey PRIMARY KEY (batch_id)
 );
 
+create table batch_archive (
+    at timestamp with time zone not null,
+    batch_id bigint not null,
+    worker text not null,
+    published_at timestamp with time zone not null,
+    frames bytea not null
+) partition by RANGE (at);
+
 create table bucket (
     bucket_no smallint not null,
     bucket text not null,
@@ -98,6 +106,19 @@ create table event (
     constraint event_final_is_answered CHECK (((outcome < 100) = (answer IS NOT NULL))),
     constraint event_pkey PRIMARY KEY (event_id, source_no)
 );
+
+create table event_archive (
+    at timestamp with time zone not null,
+    seq bigint not null,
+    event_id text not null,
+    source text,
+    type text,
+    outcome text,
+    order_id text,
+    topic text,
+    partition integer not null,
+    record_offset bigint not null
+) partition by RANGE (at);
 
 create table event_type (
     type_no smallint not null,
@@ -173,6 +194,19 @@ create table ledger_gap (
     constraint ledger_gap_pkey PRIMARY KEY (level_no, version)
 );
 
+create table ledger_opening (
+    level_no integer not null,
+    version bigint not null,
+    movements bigint not null,
+    stocked bigint not null,
+    reserved bigint not null,
+    incoming bigint not null,
+    damaged bigint not null,
+    quarantined bigint not null,
+    shortfall bigint not null,
+    constraint ledger_opening_pkey PRIMARY KEY (level_no)
+);
+
 create table left_behind (
     order_no bigint not null,
     location_no integer not null,
@@ -243,6 +277,26 @@ create table movement (
     constraint movement_pkey PRIMARY KEY (level_no, version)
 );
 
+create table movement_archive (
+    at timestamp with time zone not null,
+    level_no integer not null,
+    inventory_item_id text not null,
+    location_id text not null,
+    version bigint not null,
+    event_seq bigint not null,
+    bucket text not null,
+    delta numeric not null,
+    order_id text,
+    line_item_id text
+) partition by RANGE (at);
+
+create table order_archive (
+    at timestamp with time zone not null,
+    order_no bigint not null,
+    order_id text not null,
+    document jsonb not null
+) partition by RANGE (at);
+
 create table order_line (
     order_no bigint not null,
     line_no smallint not null,
@@ -301,6 +355,7 @@ create table orders (
     policy smallint,
     version bigint,
     edited boolean not null default false,
+    touched date not null default CURRENT_DATE,
     constraint orders_order_id_key UNIQUE (order_id),
     constraint orders_pkey PRIMARY KEY (order_no),
     constraint orders_placement_hash_check CHECK ((octet_length(placement_hash) = 16))
@@ -357,6 +412,24 @@ create table reservation (
     quantity bigint not null,
     constraint reservation_pkey PRIMARY KEY (order_no, line_no, level_no),
     constraint reservation_quantity_check CHECK ((quantity > 0))
+);
+
+create table reserved_opening (
+    level_no integer not null,
+    order_no bigint not null,
+    line_no smallint not null,
+    quantity bigint not null,
+    constraint reserved_opening_pkey PRIMARY KEY (level_no, order_no, line_no)
+);
+
+create table retention (
+    singleton boolean not null default true,
+    inbox_horizon timestamp with time zone,
+    announced_at timestamp with time zone,
+    ledger_batch_id bigint not null default 0,
+    orders_order_no bigint not null default 0,
+    constraint retention_pkey PRIMARY KEY (singleton),
+    constraint retention_singleton_check CHECK (singleton)
 );
 
 create table sales_channel (
@@ -446,7 +519,11 @@ create table variant (
     constraint variant_variant_id_key UNIQUE (variant_id)
 );
 
+CREATE INDEX batch_archive_batch_id ON ONLY public.batch_archive USING btree (batch_id);
+
 CREATE INDEX batch_unpublished ON public.batch USING btree (batch_id) WHERE (published_at IS NULL);
+
+CREATE INDEX event_archive_seq ON ONLY public.event_archive USING btree (seq);
 
 CREATE INDEX event_seq ON public.event USING brin (seq);
 
@@ -456,7 +533,11 @@ CREATE INDEX level_location_no ON public.level USING btree (location_no);
 
 CREATE INDEX level_shortfall ON public.level USING btree (item_no) WHERE (shortfall > 0);
 
+CREATE INDEX movement_archive_level_no ON ONLY public.movement_archive USING btree (level_no, version);
+
 CREATE INDEX movement_event_seq ON public.movement USING brin (event_seq);
+
+CREATE INDEX order_archive_order_no ON ONLY public.order_archive USING btree (order_no);
 
 CREATE INDEX parked_order_no ON public.parked USING btree (order_no) WHERE (order_no IS NOT NULL);
 
@@ -496,6 +577,22 @@ create view v_held as
     r.quantity
    FROM (reservation r
      JOIN order_line l ON (((l.order_no = r.order_no) AND (l.line_no = r.line_no))));
+
+create view v_ledger as
+ SELECT level_no,
+    bucket,
+    sum(quantity) AS quantity
+   FROM ( SELECT m.level_no,
+            m.bucket,
+            m.delta AS quantity
+           FROM movement m
+        UNION ALL
+         SELECT p.level_no,
+            w.bucket,
+            w.quantity
+           FROM (ledger_opening p
+             CROSS JOIN LATERAL ( VALUES ((1)::smallint,p.stocked), ((2)::smallint,p.reserved), ((3)::smallint,p.incoming), ((4)::smallint,p.damaged), ((5)::smallint,p.quarantined), ((6)::smallint,p.shortfall)) w(bucket, quantity))) u
+  GROUP BY level_no, bucket;
 
 create view v_level as
  SELECT i.inventory_item_id,
@@ -583,6 +680,14 @@ create view v_reserved_by_line as
            FROM movement m
           WHERE ((m.bucket = 2) AND (m.order_no IS NOT NULL) AND (m.line_no IS NOT NULL))
         UNION ALL
+         SELECT p.level_no,
+            p.order_no,
+            p.line_no,
+            p.quantity AS moved,
+            0 AS held,
+            NULL::bigint AS event_seq
+           FROM reserved_opening p
+        UNION ALL
          SELECT h.level_no,
             h.order_no,
             h.line_no,
@@ -607,6 +712,305 @@ create view v_transfer as
      JOIN inventory_item i ON ((i.item_no = l.item_no)))
      JOIN location f ON ((f.location_no = t.from_location_no)))
      JOIN location d ON ((d.location_no = t.to_location_no)));
+
+CREATE OR REPLACE FUNCTION public.archive_drop_v1(before timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+    month text;
+    dropped int := 0;
+begin
+    for month in
+        select c.relname::text
+        from pg_inherits as n
+        inner join pg_class as c on c.oid = n.inhrelid
+        where n.inhparent in (
+                'event_archive'::regclass, 'batch_archive'::regclass, 'movement_archive'::regclass,
+                'order_archive'::regclass
+            )
+            and to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' <= before at time zone 'UTC'
+    loop
+        execute format('drop table %I', month);
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.archive_inbox_v1(before timestamp with time zone, batches_max integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+    batch_ids bigint [];
+    moments timestamptz [];
+begin
+    select array_agg(w.batch_id), array_agg(w.at) into batch_ids, moments
+    from (
+        select b.batch_id, b.at
+        from batch as b
+        where b.published_at is not null and b.at < before
+            and not exists (
+                select from dead_letter as d
+                where d.state = 'open' and d.place >= b.batch_id * 8192 and d.place < (b.batch_id + 1) * 8192
+            )
+        order by b.batch_id
+        limit batches_max
+        for update skip locked
+    ) as w;
+    if batch_ids is null then
+        return 0;
+    end if;
+    perform archive_months_v1(moments);
+
+    with gone as (
+        delete from event as e
+        where e.seq >= batch_ids[1] * 8192 and e.seq < (batch_ids[cardinality(batch_ids)] + 1) * 8192
+            and e.seq / 8192 = any(batch_ids) and e.outcome <> 100
+        returning e.*
+    )
+    insert into event_archive (
+        at, seq, event_id, source, type, outcome, order_id, topic, partition, record_offset
+    )
+    select u.at, g.seq, g.event_id, s.source, t.type, c.outcome, o.order_id, p.topic, g.partition, g.record_offset
+    from gone as g
+    inner join unnest(batch_ids, moments) as u (batch_id, at) on u.batch_id = g.seq / 8192
+    left join source as s on s.source_no = g.source_no
+    left join event_type as t on t.type_no = g.type
+    left join outcome as c on c.outcome_no = g.outcome
+    left join topic as p on p.topic_no = g.topic_no
+    left join orders as o on o.order_no = g.order_no;
+
+    with gone as (
+        delete from batch as b where b.batch_id = any(batch_ids)
+        returning b.*
+    )
+    insert into batch_archive (at, batch_id, worker, published_at, frames)
+    select g.at, g.batch_id, g.worker, g.published_at, g.frames from gone as g;
+    return cardinality(batch_ids);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.archive_ledger_v1(before timestamp with time zone, batches_max integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+    seq_from bigint;
+    seq_to bigint;
+    batch_ids bigint [];
+    moments timestamptz [];
+begin
+    select (r.ledger_batch_id + 1) * 8192 into seq_from from retention as r for update;
+    select array_agg(w.batch_id order by w.batch_id), array_agg(w.at order by w.batch_id) into batch_ids, moments
+    from (
+        select a.batch_id, a.at
+        from (
+            select n.batch_id, n.at from batch_archive as n where n.batch_id >= seq_from / 8192
+            union all
+            select n.batch_id, n.at from batch as n where n.batch_id >= seq_from / 8192
+        ) as a
+        order by a.batch_id
+        limit batches_max
+    ) as w
+    where w.at < before;
+    if batch_ids is null then
+        return 0;
+    end if;
+    seq_to := (batch_ids[cardinality(batch_ids)] + 1) * 8192;
+    perform archive_months_v1(moments);
+
+    with gone as (
+        delete from movement as m where m.event_seq >= seq_from and m.event_seq < seq_to
+        returning m.*
+    ),
+
+    opened as (
+        insert into ledger_opening as p (
+            level_no, version, movements, stocked, reserved, incoming, damaged, quarantined, shortfall
+        )
+        select
+            g.level_no, max(g.version), count(*),
+            coalesce(sum(g.delta) filter (where g.bucket = 1), 0),
+            coalesce(sum(g.delta) filter (where g.bucket = 2), 0),
+            coalesce(sum(g.delta) filter (where g.bucket = 3), 0),
+            coalesce(sum(g.delta) filter (where g.bucket = 4), 0),
+            coalesce(sum(g.delta) filter (where g.bucket = 5), 0),
+            coalesce(sum(g.delta) filter (where g.bucket = 6), 0)
+        from gone as g
+        group by g.level_no
+        on conflict (level_no) do update set
+            version = greatest(p.version, excluded.version),
+            movements = p.movements + excluded.movements,
+            stocked = p.stocked + excluded.stocked,
+            reserved = p.reserved + excluded.reserved,
+            incoming = p.incoming + excluded.incoming,
+            damaged = p.damaged + excluded.damaged,
+            quarantined = p.quarantined + excluded.quarantined,
+            shortfall = p.shortfall + excluded.shortfall
+    ),
+
+    reserved as (
+        insert into reserved_opening as p (level_no, order_no, line_no, quantity)
+        select g.level_no, g.order_no, g.line_no, sum(g.delta)
+        from gone as g
+        where g.bucket = 2 and g.order_no is not null and g.line_no is not null
+        group by g.level_no, g.order_no, g.line_no
+        on conflict (level_no, order_no, line_no) do update set quantity = p.quantity + excluded.quantity
+    )
+
+    insert into movement_archive (
+        at, level_no, inventory_item_id, location_id, version, event_seq, bucket, delta, order_id, line_item_id
+    )
+    select
+        coalesce(u.at, moments[1]), g.level_no, i.inventory_item_id, l.location_id, g.version, g.event_seq, b.bucket,
+        units(g.delta, i.decimal_places), coalesce(o.order_id, a.order_id), ol.line_item_id
+    from gone as g
+    inner join level as v on v.level_no = g.level_no
+    inner join inventory_item as i on i.item_no = v.item_no
+    inner join location as l on l.location_no = v.location_no
+    inner join bucket as b on b.bucket_no = g.bucket
+    left join unnest(batch_ids, moments) as u (batch_id, at) on u.batch_id = g.event_seq / 8192
+    left join orders as o on o.order_no = g.order_no
+    left join order_archive as a on a.order_no = g.order_no
+    left join order_line as ol on ol.order_no = g.order_no and ol.line_no = g.line_no;
+
+    delete from reserved_opening where quantity = 0;
+    update retention set ledger_batch_id = batch_ids[cardinality(batch_ids)];
+    return cardinality(batch_ids);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.archive_months_v1(moments timestamp with time zone[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+    archive text;
+    begins timestamptz;
+begin
+    foreach archive in array array['event_archive', 'batch_archive', 'movement_archive', 'order_archive'] loop
+        for begins in
+            select distinct date_trunc('month', u.at, 'UTC') from unnest(moments) as u (at)
+        loop
+            execute format(
+                'create table if not exists %I partition of %I for values from (%L) to (%L)',
+                archive || to_char(begins at time zone 'UTC', '_YYYY_MM'),
+                archive, begins, begins + interval '1 month'
+            );
+        end loop;
+    end loop;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.archive_orders_v1(before date, orders_max integer, OUT looked integer, OUT moved integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+    seen bigint [];
+    finished bigint [];
+begin
+    perform from retention as r for update;
+    select array_agg(w.order_no) into seen
+    from (
+        select o.order_no from orders as o
+        where o.order_no > (select r.orders_order_no from retention as r)
+        order by o.order_no
+        limit orders_max
+    ) as w;
+    looked := coalesce(cardinality(seen), 0);
+    moved := 0;
+    update retention set orders_order_no = coalesce(seen[looked], 0);
+    if looked = 0 then
+        return;
+    end if;
+
+    -- Lock, then read in a later statement: a batch may have reserved for one of them meanwhile.
+    perform from orders as o
+    where o.order_no = any(seen) and o.touched < before
+    order by o.order_no
+    for update skip locked;
+    select array_agg(w.order_no) into finished
+    from (
+        select o.order_no from orders as o
+        where o.order_no = any(seen) and o.touched < before
+            and not exists (select from reservation as r where r.order_no = o.order_no)
+            and not exists (select from parked as p where p.order_no = o.order_no)
+        for update skip locked
+    ) as w;
+    if finished is null then
+        return;
+    end if;
+    perform archive_months_v1(
+        array(select o.touched::timestamp at time zone 'UTC' from orders as o where o.order_no = any(finished))
+    );
+
+    insert into order_archive (at, order_no, order_id, document)
+    select
+        o.touched::timestamp at time zone 'UTC',
+        o.order_no,
+        o.order_id,
+        jsonb_build_object(
+            'order', to_jsonb(o),
+            'lines', (
+                select jsonb_agg(to_jsonb(l) || jsonb_build_object('variant_id', v.variant_id))
+                from order_line as l
+                left join variant as v on v.variant_no = l.variant_no
+                where l.order_no = o.order_no
+            ),
+            'fulfillments', (
+                select jsonb_agg(to_jsonb(f) || jsonb_build_object('lines', (
+                    select jsonb_agg(to_jsonb(l)) from fulfillment_line as l
+                    where l.order_no = f.order_no and l.fulfillment_no = f.fulfillment_no
+                ), 'parts', (
+                    select jsonb_agg(to_jsonb(p)) from fulfillment_part as p
+                    where p.order_no = f.order_no and p.fulfillment_no = f.fulfillment_no
+                )))
+                from fulfillment as f where f.order_no = o.order_no
+            ),
+            'returns', (
+                select jsonb_agg(to_jsonb(r) || jsonb_build_object('lines', (
+                    select jsonb_agg(to_jsonb(l)) from order_return_line as l
+                    where l.order_no = r.order_no and l.return_no = r.return_no
+                ), 'parts', (
+                    select jsonb_agg(to_jsonb(p)) from order_return_part as p
+                    where p.order_no = r.order_no and p.return_no = r.return_no
+                )))
+                from order_return as r where r.order_no = o.order_no
+            )
+        )
+    from orders as o
+    where o.order_no = any(finished);
+
+    delete from left_behind where order_no = any(finished);
+    delete from order_return_part where order_no = any(finished);
+    delete from order_return_line where order_no = any(finished);
+    delete from order_return where order_no = any(finished);
+    delete from fulfillment_part where order_no = any(finished);
+    delete from fulfillment_line where order_no = any(finished);
+    delete from fulfillment where order_no = any(finished);
+    delete from order_line where order_no = any(finished);
+    delete from orders where order_no = any(finished);
+    moved := cardinality(finished);
+end
+$function$
+;
 
 CREATE OR REPLACE FUNCTION public.count_finer_v1(finer_item_no integer, places smallint)
  RETURNS void
@@ -639,6 +1043,15 @@ begin
 
     update movement as m set delta = m.delta * factor
     from level as l where l.item_no = finer_item_no and m.level_no = l.level_no;
+
+    update ledger_opening as p
+    set
+        stocked = p.stocked * factor, reserved = p.reserved * factor, incoming = p.incoming * factor,
+        damaged = p.damaged * factor, quarantined = p.quarantined * factor, shortfall = p.shortfall * factor
+    from level as l where l.item_no = finer_item_no and p.level_no = l.level_no;
+
+    update reserved_opening as p set quantity = p.quantity * factor
+    from level as l where l.item_no = finer_item_no and p.level_no = l.level_no;
 
     update reservation as r set quantity = r.quantity * factor
     from level as l where l.item_no = finer_item_no and r.level_no = l.level_no;
@@ -746,7 +1159,8 @@ begin
             from unnest(order_ids, order_events, placement_hashes, channel_ids, strategies, cart_ids)
                 as u (order_id, events, placement_hash, channel_id, strategy, cart_id)
             order by u.order_id collate "C"
-            on conflict (order_id) do update set revision = o.revision + excluded.revision
+            on conflict (order_id) do update set revision = o.revision + excluded.revision,
+                touched = excluded.touched
             returning o.order_no, o.order_id, o.revision
         )
         select array_agg(s.order_no order by s.order_id collate "C"),
@@ -828,6 +1242,8 @@ grant insert on batch to inventory_worker;
 
 grant select on batch to inventory_worker;
 
+grant select on batch_archive to inventory_worker;
+
 grant select on bucket to inventory_worker;
 
 grant select on catalogue_state to inventory_worker;
@@ -851,6 +1267,8 @@ grant insert on event to inventory_worker;
 grant select on event to inventory_worker;
 
 grant update on event to inventory_worker;
+
+grant select on event_archive to inventory_worker;
 
 grant select on event_type to inventory_worker;
 
@@ -876,6 +1294,8 @@ grant insert on ledger_gap to inventory_worker;
 
 grant select on ledger_gap to inventory_worker;
 
+grant select on ledger_opening to inventory_worker;
+
 grant insert on left_behind to inventory_worker;
 
 grant select on left_behind to inventory_worker;
@@ -897,6 +1317,10 @@ grant update on location to inventory_worker;
 grant insert on movement to inventory_worker;
 
 grant select on movement to inventory_worker;
+
+grant select on movement_archive to inventory_worker;
+
+grant select on order_archive to inventory_worker;
 
 grant insert on order_line to inventory_worker;
 
@@ -946,6 +1370,10 @@ grant select on reservation to inventory_worker;
 
 grant update on reservation to inventory_worker;
 
+grant select on reserved_opening to inventory_worker;
+
+grant select on retention to inventory_worker;
+
 grant insert on sales_channel to inventory_worker;
 
 grant select on sales_channel to inventory_worker;
@@ -983,6 +1411,8 @@ grant update on transfer_line to inventory_worker;
 grant select on v_event to inventory_worker;
 
 grant select on v_held to inventory_worker;
+
+grant select on v_ledger to inventory_worker;
 
 grant select on v_level to inventory_worker;
 

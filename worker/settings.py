@@ -19,6 +19,9 @@ from schemas.orders import Policy, Strategy
 ENV_PREFIX = "INVENTORY_"
 
 
+DAY_S = 24 * 3600
+
+
 class SettingsError(Exception):
     """A setting is missing or wrong; the message is one line that names it."""
 
@@ -87,6 +90,28 @@ class Settings(BaseSettings):
     parked_max: Annotated[
         int, Field(ge=1, description="events that may wait at a time in all, about; more are dead letters")
     ] = 1_000_000
+    inbox_retention_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="how long exactly-once holds: answered event ids are remembered, older records are"
+            " dead letters; at least the input topics' retention",
+        ),
+    ] = 30
+    order_retention_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="how long finished orders stay after their last event; longer than goods may"
+            " come back",
+        ),
+    ] = 400
+    ledger_retention_days: Annotated[
+        int, Field(ge=1, description="how long movements stay in the ledger before they are archived")
+    ] = 730
+    archive_retention_days: Annotated[
+        int, Field(ge=0, description="after which whole months of the archives are dropped; 0: never")
+    ] = 0
     sweep_interval_ms: Annotated[
         int, Field(ge=10, description="pause between looks at parked events while idle")
     ] = 1000
@@ -133,6 +158,38 @@ class Settings(BaseSettings):
         deadline_s = others.data.get("publish_deadline_s")
         if deadline_s is not None and value < 2 * deadline_s:
             message = f"must be at least twice the publish deadline, which is {deadline_s:g} s"
+            raise ValueError(message)
+        return value
+
+    @field_validator("inbox_retention_days")
+    @classmethod
+    def _outlasts_what_waits(cls, value: int, others: ValidationInfo) -> int:
+        deadline_s = others.data.get("parked_deadline_s")
+        if deadline_s is not None and value * DAY_S <= deadline_s:
+            message = (
+                f"must be longer than the deadline of parked events, which is {deadline_s / DAY_S:g} days"
+            )
+            raise ValueError(message)
+        return value
+
+    @field_validator("order_retention_days", "ledger_retention_days")
+    @classmethod
+    def _outlasts_the_inbox(cls, value: int, others: ValidationInfo) -> int:
+        inbox_days = others.data.get("inbox_retention_days")
+        if inbox_days is not None and value <= inbox_days:
+            message = f"must be longer than the inbox's retention, which is {inbox_days} days"
+            raise ValueError(message)
+        return value
+
+    @field_validator("archive_retention_days")
+    @classmethod
+    def _outlasts_what_it_archives(cls, value: int, others: ValidationInfo) -> int:
+        longest = max(
+            others.data.get(name, 0)
+            for name in ("inbox_retention_days", "order_retention_days", "ledger_retention_days")
+        )
+        if value and value <= longest:
+            message = f"must be longer than what is archived is kept, which is {longest} days"
             raise ValueError(message)
         return value
 

@@ -32,6 +32,15 @@ begin
     update movement as m set delta = m.delta * factor
     from level as l where l.item_no = finer_item_no and m.level_no = l.level_no;
 
+    update ledger_opening as p
+    set
+        stocked = p.stocked * factor, reserved = p.reserved * factor, incoming = p.incoming * factor,
+        damaged = p.damaged * factor, quarantined = p.quarantined * factor, shortfall = p.shortfall * factor
+    from level as l where l.item_no = finer_item_no and p.level_no = l.level_no;
+
+    update reserved_opening as p set quantity = p.quantity * factor
+    from level as l where l.item_no = finer_item_no and p.level_no = l.level_no;
+
     update reservation as r set quantity = r.quantity * factor
     from level as l where l.item_no = finer_item_no and r.level_no = l.level_no;
 

@@ -31,7 +31,8 @@ begin
             from unnest(order_ids, order_events, placement_hashes, channel_ids, strategies, cart_ids)
                 as u (order_id, events, placement_hash, channel_id, strategy, cart_id)
             order by u.order_id collate "C"
-            on conflict (order_id) do update set revision = o.revision + excluded.revision
+            on conflict (order_id) do update set revision = o.revision + excluded.revision,
+                touched = excluded.touched
             returning o.order_no, o.order_id, o.revision
         )
         select array_agg(s.order_no order by s.order_id collate "C"),

@@ -7,4 +7,6 @@ left join location as l on l.location_id = u.location_id
 left join level as v on v.item_no = i.item_no and v.location_no = l.location_no
 left join movement as m on m.level_no = v.level_no and m.version = u.version
 left join ledger_gap as g on g.level_no = v.level_no and g.version = u.version
+left join ledger_opening as p on p.level_no = v.level_no
 where (m.event_seq is null or m.event_seq / 8192 > $4) and g.version is null
+    and u.version > coalesce(p.version, 0)

@@ -15,10 +15,7 @@ inner join bucket as b on b.bucket_no = w.bucket_no
 inner join inventory_item as i on i.item_no = v.item_no
 inner join location as l on l.location_no = v.location_no
 cross join lateral (select trim_scale(power(10::numeric, i.decimal_places)) as f) as scale
-left join (
-    select n.level_no, n.bucket, sum(n.delta) as quantity from movement as n
-    group by n.level_no, n.bucket
-) as m on m.level_no = v.level_no and m.bucket = w.bucket_no
+left join v_ledger as m on m.level_no = v.level_no and m.bucket = w.bucket_no
 where w.quantity <> coalesce(m.quantity, 0)
 order by i.inventory_item_id, l.location_id, w.bucket_no
 limit $1

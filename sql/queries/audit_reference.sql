@@ -31,7 +31,8 @@ with missing as (
     union all
     select 'movement', 'order_line', a.order_no || ' line ' || a.line_no
     from movement as a left join order_line as b on b.order_no = a.order_no and b.line_no = a.line_no
-    where a.line_no is not null and b.order_no is null
+    left join order_archive as c on c.order_no = a.order_no
+    where a.line_no is not null and b.order_no is null and c.order_no is null
     union all
     select 'fulfillment', 'orders', a.order_no::text
     from fulfillment as a left join orders as b on b.order_no = a.order_no

@@ -1,5 +1,5 @@
--- The newest movements of a level, newest first, with what was in each bucket after it, in units.
--- Parameters: $1 item's id, $2 location's id, $3 how many. Locks: none.
+-- The newest movements of a level that are not archived, newest first, with what was in each bucket after it, in
+-- units. Parameters: $1 item's id, $2 location's id, $3 how many. Locks: none.
 select
     w.version,
     w.event_seq,
@@ -14,14 +14,19 @@ from (
         v.decimal_places,
         m.version,
         m.event_seq,
-        coalesce(sum(m.delta) filter (where m.bucket = 1) over before, 0)::bigint as stocked,
-        coalesce(sum(m.delta) filter (where m.bucket = 2) over before, 0)::bigint as reserved,
-        coalesce(sum(m.delta) filter (where m.bucket = 3) over before, 0)::bigint as incoming,
-        coalesce(sum(m.delta) filter (where m.bucket = 4) over before, 0)::bigint as damaged,
-        coalesce(sum(m.delta) filter (where m.bucket = 5) over before, 0)::bigint as quarantined,
-        coalesce(sum(m.delta) filter (where m.bucket = 6) over before, 0)::bigint as shortfall
+        (coalesce(p.stocked, 0) + coalesce(sum(m.delta) filter (where m.bucket = 1) over before, 0))::bigint as stocked,
+        (coalesce(p.reserved, 0) + coalesce(sum(m.delta) filter (where m.bucket = 2) over before, 0))::bigint
+            as reserved,
+        (coalesce(p.incoming, 0) + coalesce(sum(m.delta) filter (where m.bucket = 3) over before, 0))::bigint
+            as incoming,
+        (coalesce(p.damaged, 0) + coalesce(sum(m.delta) filter (where m.bucket = 4) over before, 0))::bigint as damaged,
+        (coalesce(p.quarantined, 0) + coalesce(sum(m.delta) filter (where m.bucket = 5) over before, 0))::bigint
+            as quarantined,
+        (coalesce(p.shortfall, 0) + coalesce(sum(m.delta) filter (where m.bucket = 6) over before, 0))::bigint
+            as shortfall
     from v_level as v
     inner join movement as m on m.level_no = v.level_no
+    left join ledger_opening as p on p.level_no = v.level_no
     where v.inventory_item_id = $1 and v.location_id = $2
     window before as (order by m.version)
 ) as w

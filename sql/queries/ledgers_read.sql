@@ -10,9 +10,9 @@ select
     coalesce(m.quarantined, 0)::bigint as quarantined,
     coalesce(m.shortfall, 0)::bigint as shortfall,
     coalesce(h.held, 0)::bigint as held,
-    greatest(v.version, m.version_last) as version_last,
+    w.version_last,
     array(
-        select g.version from generate_series(1, greatest(v.version, m.version_last)) as g (version)
+        select g.version from generate_series(coalesce(w.version_archived, 0) + 1, w.version_last) as g (version)
         where not exists (select from movement as n where n.level_no = v.level_no and n.version = g.version)
             and not exists (select from ledger_gap as n where n.level_no = v.level_no and n.version = g.version)
         order by g.version
@@ -28,14 +28,22 @@ from unnest($1::int []) as u (level_no)
 inner join level as v on v.level_no = u.level_no
 cross join lateral (
     select
-        sum(n.delta) filter (where n.bucket = 1) as stocked,
-        sum(n.delta) filter (where n.bucket = 2) as reserved,
-        sum(n.delta) filter (where n.bucket = 3) as incoming,
-        sum(n.delta) filter (where n.bucket = 4) as damaged,
-        sum(n.delta) filter (where n.bucket = 5) as quarantined,
-        sum(n.delta) filter (where n.bucket = 6) as shortfall,
-        max(n.version) as version_last
-    from movement as n
+        (select p.version from ledger_opening as p where p.level_no = v.level_no) as version_archived,
+        greatest(
+            v.version,
+            (select max(n.version) from movement as n where n.level_no = v.level_no),
+            (select p.version from ledger_opening as p where p.level_no = v.level_no)
+        ) as version_last
+) as w
+cross join lateral (
+    select
+        sum(n.quantity) filter (where n.bucket = 1) as stocked,
+        sum(n.quantity) filter (where n.bucket = 2) as reserved,
+        sum(n.quantity) filter (where n.bucket = 3) as incoming,
+        sum(n.quantity) filter (where n.bucket = 4) as damaged,
+        sum(n.quantity) filter (where n.bucket = 5) as quarantined,
+        sum(n.quantity) filter (where n.bucket = 6) as shortfall
+    from v_ledger as n
     where n.level_no = v.level_no
 ) as m
 cross join lateral (select sum(n.quantity) as held from v_held as n where n.level_no = v.level_no) as h

@@ -1,9 +1,14 @@
 -- The schema as text, one object a row: tables with their columns and constraints, indexes, views, functions.
 -- Parameters: none. Locks: none.
 with relation as (
-    select c.oid, c.relname::text as name, c.relkind, c.reloptions
+    select
+        c.oid,
+        c.relname::text as name,
+        c.relkind,
+        c.reloptions,
+        case c.relkind when 'p' then pg_get_partkeydef(c.oid) end as partition_key
     from pg_class as c
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v') and c.relname <> 'schema_migration'
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v') and c.relname <> 'schema_migration'
 ),
 
 member as (
@@ -36,15 +41,16 @@ member as (
 )
 
 select 1 as kind, r.name, format(
-    E'create table %I (\n    %s\n)%s;',
+    E'create table %I (\n    %s\n)%s%s;',
     r.name,
     string_agg(m.line, E',\n    ' order by m.rank, m.place),
-    ' with (' || array_to_string(r.reloptions, ', ') || ')'
+    ' with (' || array_to_string(r.reloptions, ', ') || ')',
+    ' partition by ' || r.partition_key
 ) as definition
 from relation as r
 inner join member as m on m.oid = r.oid
-where r.relkind = 'r'
-group by r.oid, r.name, r.reloptions
+where r.relkind in ('r', 'p')
+group by r.oid, r.name, r.reloptions, r.partition_key
 union all
 select 2, i.indexname::text, i.indexdef || ';'
 from pg_indexes as i

@@ -19,7 +19,8 @@ from worker.runtime.migrate import SchemaMismatch
 from worker.settings import SettingsError, load_settings
 
 COMMANDS = (
-    *("run", "migrate", "topics", "config", "status", "audit", "levels", "why", "orders", "stock"),
+    *("run", "migrate", "topics", "config", "status", "audit", "levels", "why", "retention"),
+    *("orders", "stock"),
     *("dev", "demo", "simulate", "bench"),
 )
 PASSWORD = "s3kret-Passw0rd"

@@ -24,7 +24,7 @@ from tests.unit.world import NOW, UNTIL, World, event_of
 from worker.domain.books import Books
 from worker.domain.decision import Verdict
 from worker.domain.model import Snapshot
-from worker.domain.orders import _frozen_lines, _holds_undivided, _LineTerms
+from worker.domain.orders import _holds_undivided, _LineTerms, frozen_lines
 from worker.domain.placement import Granted, asked_of, grant
 
 BEFORE = """
@@ -231,7 +231,7 @@ def test_the_quick_way_places_as_the_careful_way_does(
     locked = frozenset(state.levels)
     books = Books(Snapshot(NOW, UNTIL, state.catalogue, {}, state.levels, locked, {}, {}))
     terms = _LineTerms({}, set())
-    lines = _frozen_lines(books, placed.lines, terms)
+    lines = frozen_lines(books, placed.lines, terms)
     assert isinstance(lines, list)
     channel = state.catalogue.channels["web"]
     quick = None if terms.firm else _holds_undivided(books, channel, lines)

@@ -1,8 +1,8 @@
-"""Commands that look and tell: status, audit, why."""
+"""Commands that look and tell: status, audit, why, retention."""
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,12 +16,16 @@ from worker.cli.options import (
     settings_from,
 )
 
+if TYPE_CHECKING:
+    from worker.inspect.rows import Json
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(status)
     app.command()(audit)
     app.command()(why)
+    app.command()(retention)
 
 
 def status(
@@ -142,3 +146,34 @@ def why(
         typer.echo(json.dumps(found.as_json()))
     else:
         terminal.show(tables.why(found))
+
+
+def retention(
+    *,
+    now: Annotated[
+        bool, typer.Option("--now", help="Archive what is due, as the workers do once a minute.")
+    ] = False,
+    database_url: DatabaseOption = None,
+    state_dir: StateDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell how far back inbox, ledger and orders go, and which months are in the archives.
+
+    Answers are removed ten minutes after their horizon was announced, at the earliest. For example:
+
+        inventory-worker retention --now
+    """
+    from worker.cli import tables, terminal
+    from worker.cli.database import on_database
+    from worker.inspect.retention import archive_now, state
+
+    async def work(url: str) -> "tuple[Json, Json]":
+        settings = settings_from(NOT_NEEDED_KAFKA, url)
+        done = (await archive_now(settings))._asdict() if now else None
+        return await state(settings), done
+
+    found, done = on_database(work, database_url, state_dir)
+    if as_json:
+        typer.echo(json.dumps({**found, "done": done}))
+    else:
+        terminal.show(tables.retention(found, done))

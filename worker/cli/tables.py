@@ -135,6 +135,15 @@ def repaired(found: "Repaired") -> RenderableType:
     )
 
 
+def retention(found: "Json", done: "Json") -> RenderableType:
+    """How far back an installation remembers, and what was archived just now."""
+    rows = (
+        (name.replace("_", " "), "\n".join(value) if isinstance(value, list) else value)
+        for name, value in {**found, **(done or {})}.items()
+    )
+    return table("Retention", ("", "#"), rows)
+
+
 def imported(what: str, found: "Imported") -> RenderableType:
     """What came of a file of orders or levels, and its bad rows."""
     counts = f"{found.imported:,} {what} imported, {found.already_there:,} were there already"

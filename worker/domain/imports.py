@@ -26,7 +26,7 @@ from worker.domain.model import (
     Shipped,
     WaitsFor,
 )
-from worker.domain.orders import _frozen_lines, _keep_placed, placed_line
+from worker.domain.orders import frozen_lines, keep_placed, placed_line
 from worker.domain.verdict import Poison, Refusal, applied_before, stopped
 
 
@@ -62,7 +62,7 @@ def order_imported(books: Books, event: Event) -> Verdict:
         books.promise(line, books.level_made(item, location), units)
     _ship(books, event, order, lines, data.lines)
     _take_back(books, event, order, lines, data.lines)
-    _keep_placed(books, order, data, lines)
+    keep_placed(books, order, data, lines)
     order.placement_hash = event.body_hash
     order.version = data.version
     books.decision.orders_put[order] = None
@@ -91,7 +91,7 @@ def _left_or_came(line: ImportedLine) -> Iterator[ShippedUnits | ReturnedUnits]:
 
 def _lines(books: Books, data: OrderImported) -> list[Line] | Refusal:
     """The lines with today's recipes, and how much of each is out: no more than was ordered."""
-    lines = _frozen_lines(books, data.lines, None)
+    lines = frozen_lines(books, data.lines, None)
     match lines:
         case WaitsFor(_, key):
             return Refusal(Outcome.UNKNOWN_VARIANT, f"variant {key} is not known")

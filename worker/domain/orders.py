@@ -41,7 +41,7 @@ def order_placed(books: Books, event: Event) -> Verdict:
         unknown = WaitsFor(WaitKind.SALES_CHANNEL, data.sales_channel_id)
         return stopped(event, unknown, books.snapshot, answer, order)
     terms = _LineTerms({}, set())
-    lines = _frozen_lines(books, data.lines, terms)
+    lines = frozen_lines(books, data.lines, terms)
     if not isinstance(lines, list):
         if isinstance(lines, Refusal):
             answer["unknown_variants"] = _deleted(books, data)
@@ -54,7 +54,7 @@ def order_placed(books: Books, event: Event) -> Verdict:
         return stopped(event, granted, books.snapshot, answer, order)
 
     keep(books, granted)
-    _keep_placed(books, order, data, lines)
+    keep_placed(books, order, data, lines)
     order.placement_hash = event.body_hash
     answer["lines"] = [placed_line(line) for line in lines]
     return as_granted(event, order, granted, answer)
@@ -81,10 +81,10 @@ def _placed_too_late(books: Books, event: Event, data: OrderPlaced, order: Order
         again = applied_before(event, order.placement_hash, f"placement of order {data.order_id}")
         return stopped(event, again, books.snapshot, answer, order)
     if not order.lines:
-        lines = _frozen_lines(books, data.lines, None)
+        lines = frozen_lines(books, data.lines, None)
         if not isinstance(lines, list):
             return stopped(event, lines, books.snapshot, answer, order)
-        _keep_placed(books, order, data, lines)
+        keep_placed(books, order, data, lines)
         order.placement_hash = None
         books.decision.orders_put[order] = None
     refusal = Refusal(Outcome.ORDER_CANCELED, f"order {data.order_id} was canceled before it was placed")
@@ -98,7 +98,7 @@ def _deleted(books: Books, data: OrderPlaced) -> list[str]:
     return [one for one in named if one in variants and variants[one].deleted]
 
 
-def _keep_placed(books: Books, order: Order, data: OrderPlaced | OrderImported, lines: list[Line]) -> None:
+def keep_placed(books: Books, order: Order, data: OrderPlaced | OrderImported, lines: list[Line]) -> None:
     """The order says from now on what its placement said."""
     order.lines = lines
     order.sales_channel_id = data.sales_channel_id
@@ -120,7 +120,7 @@ class _LineTerms(NamedTuple):
     """Lines of managed variants that allow to wait for stock."""
 
 
-def _frozen_lines(
+def frozen_lines(
     books: Books, ordered: Iterable[OrderLine], terms: _LineTerms | None
 ) -> list[Line] | WaitsFor | Refusal | Poison:
     """The order's lines with their recipes as they now are; later changes of a recipe never touch them.

@@ -37,7 +37,9 @@ from worker.runtime.process import Processor, ProcessorSettings
 from worker.runtime.publish import Publisher, PublisherSettings
 from worker.runtime.relay import Relay, RelaySettings
 from worker.runtime.republish import OnTold, Republished, Republisher, RepublishSettings
+from worker.runtime.retention import Retention, RetentionSettings
 from worker.runtime.storefront import Storefront, StorefrontSettings
+from worker.runtime.topics import describe_topics, kept_longer
 from worker.runtime.watchdog import Watchdog, WatchdogSettings
 from worker.settings import Settings
 
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+TOPICS_DESCRIBED_S_MAX = 5.0
 
 PROGRESS_READ = sql.query("progress_read")
 
@@ -61,6 +65,7 @@ def _told_nobody(_next_offsets: Mapping[TopicPartition, int]) -> None:
 
 class _Parts(NamedTuple):
     relay: Relay
+    retention: Retention
     storefront: Storefront | None
     """None where storefronts are told nothing."""
     pipeline: Pipeline
@@ -80,6 +85,7 @@ class Worker:
     async def run(self) -> None:
         """Work until told to stop. Raises Transient when a server is not there in time, Fatal otherwise."""
         async with self._connected() as (pool, publisher, for_storefronts):
+            await self._compare_retention()
             await self._run_with(pool, publisher, for_storefronts)
 
     async def publish_levels(self, records_per_s: int, on_told: OnTold) -> Republished:
@@ -137,11 +143,13 @@ class Worker:
 
     async def _run_with(self, pool: "Pool", publisher: Publisher, for_storefronts: Publisher) -> None:
         parts = self._built(pool, publisher, for_storefronts)
-        relay, storefront, pipeline, intake, watchdog = parts
+        relay, retention, storefront, pipeline, intake, watchdog = parts
         loops = [asyncio.ensure_future(loop) for loop in (pipeline.run(), relay.run())]
         if storefront is not None:
             loops.append(asyncio.ensure_future(storefront.run()))
         try:
+            await retention.look()
+            loops.append(asyncio.ensure_future(retention.run()))
             await until_deadline(intake.start, self.settings.start_deadline_s, random.random)
             log.info("worker %s reads as %s", self.name, self.settings.consumer_group)
             collect_garbage_rarely()
@@ -204,7 +212,13 @@ class Worker:
         )
         intake = self._intake(pool, pipeline, topics)
         storefront = self._storefront(pool, for_storefronts, writer, watchdog)
-        return _Parts(relay, storefront, pipeline, intake, watchdog)
+        retention = Retention(
+            retention_settings(settings),
+            pool,
+            pipeline.forget_before,
+            lambda: Backoff(random.random, lambda: None),
+        )
+        return _Parts(relay, retention, storefront, pipeline, intake, watchdog)
 
     def _watchdog(self) -> Watchdog:
         return Watchdog(WatchdogSettings(stuck_s_max=self.settings.stuck_after_s), time.monotonic)
@@ -310,8 +324,34 @@ class Worker:
             await require_fitting_schema(db)
         return pool
 
+    async def _compare_retention(self) -> None:
+        """Warn where a topic keeps records that the inbox will have forgotten."""
+        settings = self.settings
+        inputs = settings.topic_types or TYPES_BY_TOPIC
+        with suppress(Transient, Fatal):  # who may not describe topics works all the same
+            topics = await describe_topics(
+                settings.kafka_bootstrap, input_topics=inputs, deadline_s=TOPICS_DESCRIBED_S_MAX
+            )
+            longer = kept_longer(topics, inputs, settings.inbox_retention_days)
+            if longer:
+                log.warning(
+                    "kept longer than the inbox remembers (%d days): %s",
+                    settings.inbox_retention_days,
+                    ", ".join(longer),
+                )
+
     async def _reach_kafka(self, publisher: Publisher) -> None:
         await until_deadline(publisher.start, self.settings.start_deadline_s, random.random)
+
+
+def retention_settings(settings: Settings) -> RetentionSettings:
+    """How long this installation keeps what."""
+    return RetentionSettings(
+        inbox=timedelta(days=settings.inbox_retention_days),
+        orders=timedelta(days=settings.order_retention_days),
+        ledger=timedelta(days=settings.ledger_retention_days),
+        archive=timedelta(days=settings.archive_retention_days) if settings.archive_retention_days else None,
+    )
 
 
 def answer_writer(settings: Settings) -> AnswerWriter:

@@ -151,6 +151,22 @@ def decode(record: RawRecord, types_by_topic: Mapping[str, str]) -> Arrival | Po
     )
 
 
+def beyond_retention(decoded: Arrival | Poison) -> Poison:
+    """A record older than the inbox remembers, as what it then is: it may have been answered long ago."""
+    if isinstance(decoded, Poison):
+        return decoded
+    event = decoded.event
+    return Poison(
+        DeadReason.BEYOND_RETENTION,
+        "beyond_retention",
+        "the record is older than answered events are remembered",
+        decoded.record,
+        event.source,
+        event.event_id,
+        event.type,
+    )
+
+
 def _is_structured(headers: _Headers) -> bool:
     content_type = headers.get("content-type")
     return content_type is not None and content_type[: len(_STRUCTURED)].lower() == _STRUCTURED

@@ -27,7 +27,7 @@ from worker.runtime.answer import DeadLetter
 from worker.runtime.assignment import Batch
 from worker.runtime.backoff import Backoff
 from worker.runtime.database import Failure, connection, failure_of
-from worker.runtime.decode import Arrival, Poison, RawRecord, decode
+from worker.runtime.decode import Arrival, Poison, RawRecord, beyond_retention, decode
 from worker.runtime.due import Due
 from worker.runtime.followups import follow_ups
 from worker.runtime.load import RerunError
@@ -114,6 +114,11 @@ class Pipeline:
         self._at_rest = asyncio.Event()
         self._at_rest.set()
         self._swept_at_s = 0.0
+        self._horizon_ms = 0
+
+    def forget_before(self, horizon: datetime) -> None:
+        """Take no records from before this moment any more: their answers may be forgotten."""
+        self._horizon_ms = int(horizon.timestamp() * 1000)
 
     async def offer(self, batch: Batch) -> None:
         """Hand a batch over; returns when the next one may come."""
@@ -165,10 +170,12 @@ class Pipeline:
     async def _decode(self, batch: Batch) -> Decoded:
         arrivals: list[Arrival] = []
         poisons: list[Poison] = []
-        types_by_topic = self._types_by_topic
+        types_by_topic, horizon_ms = self._types_by_topic, self._horizon_ms
         for records in in_turns(self._in_rank_order(batch.records)):
             for record in records:
                 result = decode(record, types_by_topic)
+                if 0 <= record.timestamp_ms < horizon_ms:
+                    result = beyond_retention(result)
                 if isinstance(result, Arrival):
                     arrivals.append(result)
                 else:

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from schemas.topics import INPUT_TOPICS, TYPES_BY_TOPIC, Output, TopicSettings
+from schemas.topics import DAY_MS, INPUT_TOPICS, TYPES_BY_TOPIC, Output, TopicSettings
 from worker.runtime.errors import Fatal, Transient
 
 LEADERS_CHECK_S = 0.1
@@ -33,6 +33,19 @@ class TopicState:
     """What stands on the cluster for each setting that the worker wants."""
     differences: tuple[str, ...]
     """How it differs from what `ensure_topics` would have made, for people."""
+
+
+def kept_longer(topics: Iterable[TopicState], inputs: Collection[str], inbox_days: int) -> list[str]:
+    """Input topics that keep records longer than the inbox remembers them (ADR 0017)."""
+    return [
+        topic.name
+        for topic in topics
+        if topic.name in inputs
+        and (
+            "compact" in topic.config.get("cleanup.policy", "")
+            or not 0 <= int(topic.config.get("retention.ms", 0)) <= inbox_days * DAY_MS
+        )
+    ]
 
 
 def wanted_topics(input_topics: Iterable[str] = TYPES_BY_TOPIC) -> dict[str, TopicSettings]:
