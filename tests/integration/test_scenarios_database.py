@@ -285,6 +285,95 @@ async def test_b63_one_event_three_times_at_once_is_answered_three_times_alike(
     assert await levels(db) == {"shirt@A": "10/2"}
 
 
+def shipped(topics: Topics, order_id: str, fulfillment_id: str, quantity: int) -> RawRecord:
+    lines = [{"line_item_id": "L1", "quantity": quantity}]
+    return topics.event("order.fulfilled", order_id=order_id, fulfillment_id=fulfillment_id, lines=lines)
+
+
+@pytest.mark.parametrize("cancel_first", [True, False])
+async def test_b64_a_cancel_and_the_placement_at_once_leave_nothing_reserved(
+    database_url: str, worker: InProcessWorker, db: "Connection", *, cancel_first: bool
+) -> None:
+    topics = Topics()
+    await worker.deliver(*shop(topics, shirt=10))
+    both = [place(topics, "o1", ("shirt", 2), event_id="o1"), topics.event("order.canceled", order_id="o1")]
+
+    told = await at_once(db, database_url, worker, *(reversed(both) if cancel_first else both))
+
+    answers = [outcome for one in told for _, outcome in outcomes(one)]
+    assert answers == ["applied", "order_canceled" if cancel_first else "applied"]
+    assert await levels(db) == {"shirt@A": "10/0"}
+
+
+@pytest.mark.parametrize("cancel_first", [True, False])
+async def test_b51_a_cancel_and_a_shipment_at_once_count_what_left(
+    database_url: str, worker: InProcessWorker, db: "Connection", *, cancel_first: bool
+) -> None:
+    topics = Topics()
+    await worker.deliver(*shop(topics, shirt=10), place(topics, "o1", ("shirt", 3), event_id="o1"))
+    both = [shipped(topics, "o1", "f1", 2), topics.event("order.canceled", order_id="o1")]
+
+    told = await at_once(db, database_url, worker, *(reversed(both) if cancel_first else both))
+
+    assert [outcome for one in told for _, outcome in outcomes(one)] == ["applied", "applied"]
+    assert await levels(db) == {"shirt@A": "8/0"}
+
+
+async def test_b60_two_orders_grow_at_once_for_the_last_units(
+    database_url: str, worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    orders = [place(topics, f"o{n}", ("shirt", 1), event_id=f"o{n}") for n in (1, 2)]
+    await worker.deliver(*shop(topics, shirt=4), *orders)
+    grown = [
+        topics.event("order.updated", order_id=f"o{n}", lines=[line("L1", "shirt", 3)], version=2)
+        for n in (1, 2)
+    ]
+
+    told = await at_once(db, database_url, worker, *grown)
+
+    assert [outcome for one in told for _, outcome in outcomes(one)] == ["applied", "insufficient_stock"]
+    assert await levels(db) == {"shirt@A": "4/4"}
+
+
+async def test_b40_the_newest_of_changes_at_once_is_what_the_order_holds(
+    database_url: str, worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    await worker.deliver(*shop(topics, shirt=9), place(topics, "o1", ("shirt", 1), event_id="o1"))
+    changes = [
+        topics.event("order.updated", order_id="o1", lines=[line("L1", "shirt", n)], version=n)
+        for n in (3, 4, 2)
+    ]
+
+    told = await at_once(db, database_url, worker, *changes)
+
+    assert sorted(outcome for one in told for _, outcome in outcomes(one)) in (
+        ["applied", "applied", "stale"],
+        ["applied", "stale", "stale"],
+    )
+    assert await levels(db) == {"shirt@A": "9/4"}
+
+
+async def test_b44_a_shipment_undone_three_times_at_once_comes_back_once(
+    database_url: str, worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    await worker.deliver(
+        *shop(topics, shirt=10),
+        place(topics, "o1", ("shirt", 2), event_id="o1"),
+        shipped(topics, "o1", "f1", 2),
+    )
+    undone = [topics.event("fulfillment.canceled", order_id="o1", fulfillment_id="f1") for _ in range(3)]
+
+    told = await at_once(db, database_url, worker, *undone)
+
+    answers = [outcome for one in told for _, outcome in outcomes(one)]
+    assert answers == ["applied", "already_applied", "already_applied"]
+    assert await levels(db) == {"shirt@A": "10/2"}
+    assert await rows_of(db, "select order_no, line_no, quantity from reservation") == [(1, 1, 2)]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -410,6 +410,22 @@ EDITED = [
         """,
     ),
     Scenario(
+        "a parked change is judged before a parked shipment, whatever it names",
+        before="""
+            shirt: A 9
+            mug: A 9
+        """,
+        events="""
+            ship o1/f1: L1 2                    -> parked, waits for order o1
+            edit o1: 1 shirt, 1 mug             -> parked, waits for order o1
+            place o1: 2 shirt                   -> applied, then e2 applied, then e1 exceeds_ordered
+        """,
+        after="""
+            shirt: A 9/1
+            mug: A 9/1
+        """,
+    ),
+    Scenario(
         "a shipment is not refused while a change waits that may yet cover it",
         before="shirt: A 9",
         events="""
