@@ -141,8 +141,16 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="without progress for so long, the process ends itself")
     ] = 300
 
-    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
-    log_format: Annotated[str, Field(pattern="^(text|json)$")] = "text"
+    log_level: Annotated[
+        str,
+        Field(
+            pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+            description="least of what is logged: DEBUG, INFO, …, ERROR",
+        ),
+    ] = "INFO"
+    log_format: Annotated[
+        str, Field(pattern="^(text|json)$", description="text for people, json for machines")
+    ] = "text"
 
     @field_validator("database_url")
     @classmethod
