@@ -474,6 +474,19 @@ async def test_values_marked_while_others_are_published_are_told_again(
     assert await window.told() == {}
 
 
+async def test_the_audit_finds_a_value_that_is_not_what_is_available(
+    worker: InProcessWorker, window: Window, topics: Topics, db: "Connection"
+) -> None:
+    await worker.deliver(*shop(topics))
+    for _ in range(3):
+        await window.told()
+    assert await contradictions(db) == []
+    await db.execute("update availability set available_micro = 4000000 where available_micro = 5000000")
+    [found] = await contradictions(db)
+    assert all(figure in found for figure in ("'variant_id': 'cup'", "'told': 4", "'available': 5")), found
+    await db.execute("update availability set available_micro = 5000000 where sellable_micro = 5000000")
+
+
 async def never() -> bool:
     return False
 

@@ -17,6 +17,8 @@ import sql
 from worker.inspect import explain
 from worker.inspect.archive import mistaken_names
 from worker.inspect.rows import Json, wire_row
+from worker.runtime.availability import AvailabilityCounter
+from worker.runtime.load import Usual
 
 if TYPE_CHECKING:
     from worker.runtime.database import Connection
@@ -54,8 +56,13 @@ class FindingKind(StrEnum):
     """A batch's answers were not published, and its worker's claim to do so ran out."""
     AVAILABILITY = "availability"
     """A value for storefronts was not published, and nobody is about to."""
+    AVAILABILITY_VALUE = "availability_value"
+    """Storefronts were told something else than is available (no query: counted by the worker's own rule)."""
     INTERNED = "interned"
     """An event or a level was told by another name than its number now stands for (no query: the archive)."""
+
+
+WITHOUT_QUERY = frozenset((FindingKind.INTERNED, FindingKind.AVAILABILITY_VALUE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,7 @@ async def audit(connection: "Connection", batches_max: int | None = BATCHES_MAX)
         drift = 0
         findings: list[Finding] = []
         for kind in FindingKind:
-            if kind is FindingKind.INTERNED:
+            if kind in WITHOUT_QUERY:
                 continue
             rows = await connection.fetch(sql.query(f"audit_{kind}"), FINDINGS_MAX)
             if rows:
@@ -132,6 +139,9 @@ async def audit(connection: "Connection", batches_max: int | None = BATCHES_MAX)
         mistaken = [one async for one in mistaken_names(connection, batches_max)]
         drift += len(mistaken)
         findings += [Finding(FindingKind.INTERNED, one) for one in mistaken[:FINDINGS_MAX]]
+        wrong = [wire_row(row) async for row in AvailabilityCounter(Usual()).differing(connection)]
+        drift += len(wrong)
+        findings += [Finding(FindingKind.AVAILABILITY_VALUE, one) for one in wrong[:FINDINGS_MAX]]
         findings = await _explained(connection, findings)
     return Audit(drift=drift, findings=tuple(findings), **counted)
 
@@ -163,6 +173,7 @@ async def _explanation(connection: "Connection", finding: Finding) -> Sequence[M
             | FindingKind.REFERENCE
             | FindingKind.PUBLICATION
             | FindingKind.AVAILABILITY
+            | FindingKind.AVAILABILITY_VALUE
             | FindingKind.INTERNED
         ):
             return ()

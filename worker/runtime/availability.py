@@ -7,7 +7,7 @@ read: a batch that is counted in twice does no harm.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +35,7 @@ BATCHES_READ = sql.query("batches_read")
 CHANGES_READ = sql.query("catalogue_changes_read")
 CATALOGUE_VERSION_READ = sql.query("availability_catalogue_read")
 TOPOLOGY_CHANGED = sql.query("availability_topology_changed")
+IS_COUNTED, DIFFERS = sql.query("availability_is_counted"), sql.query("availability_differs")
 VARIANTS_READ = sql.query("availability_variants_read")
 VARIANTS_NEXT = sql.query("availability_variants_next")
 LEVELS_READ = sql.query("availability_levels_read")
@@ -131,6 +132,22 @@ class AvailabilityCounter:
             await db.execute(ADVANCE, generation, state["pass"] + 1, *after, bool(told), lease)
         self._counted = counted
         return Pass(state["pass"] + 1, told)
+
+    async def differing(self, db: "Connection") -> "AsyncIterator[asyncpg.Record]":
+        """What was told last and is not what is available; nothing while not all is counted in.
+
+        To be called in a transaction that sees one moment.
+        """
+        if not await db.fetchval(IS_COUNTED):
+            return
+        await self._cache.refresh(db)
+        after = 0
+        while rows := await db.fetch(VARIANTS_NEXT, after, VARIANTS_AT_ONCE):
+            after = rows[-1]["variant_no"]
+            snapshot = await self._snapshot(db, [row["variant_id"] for row in rows])
+            variant_nos, channel_nos, available, _ = await _values(Books(snapshot))
+            for row in await db.fetch(DIFFERS, variant_nos, channel_nos, available):
+                yield row
 
     async def _changed(
         self, db: "Connection", news: "asyncpg.Record", before: Progress, after: Progress

@@ -40,6 +40,8 @@ SHARE_MAX = 0.1
 REST_S_MAX = 30.0
 CATCH_UP_ROUNDS_MAX = 50
 RECORDS_AT_ONCE = 5000
+LAST_TURNS = 2
+"""The first tells all that is known; the second finds that nothing older is under way, if so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,9 @@ class Storefront:
             begun_at_s = loop.time()
             await persistently(self.turn, self._backoff(), "availability waits")
             await self._rest(loop.time() - begun_at_s)
-        if self._generation is not None:
-            await persistently(self.turn, self._backoff(), "availability waits")
+        for _ in range(LAST_TURNS):
+            if self._generation is not None:
+                await persistently(self.turn, self._backoff(), "availability waits")
         await self.release()
         self._ended.set()
 
