@@ -18,7 +18,7 @@ from schemas.contract import (
     refuse_doubled,
     refuse_unless_one,
 )
-from schemas.quantity import QUANTITY_PLACES_MAX, LineQuantity, StockQuantity
+from schemas.quantity import QUANTITY_PLACES_MAX, AnyItemQuantity, LineQuantity, StockQuantity
 
 PRIORITY_MAX = 2**31 - 1
 
@@ -123,11 +123,15 @@ class LocationDeleted(Contract):
 
 
 class SalesChannelUpdated(Contract):
-    """The locations a sales channel sells from, in order of preference: absolute."""
+    """The locations a sales channel sells from, in order of preference, and how: absolute."""
 
     sales_channel_id: Id
     location_ids: Annotated[Listed[Id], Field(json_schema_extra={"uniqueItems": True})]
     """May name locations that are not created yet."""
+    safety_stock: AnyItemQuantity | None = None
+    """Units of each item, over all these locations, that this channel leaves to others."""
+    low_stock_threshold: AnyItemQuantity | None = None
+    """An item over all these locations is low at so many units or fewer; absent: as the item says."""
     version: Version | None = None
 
     @model_validator(mode="after")

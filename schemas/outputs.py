@@ -455,16 +455,21 @@ class Alert(Contract):
     inventory_item_id: Id
     sku: Id | None
     location_id: Id | None
-    """None: over all locations."""
+    """None: over the locations of a sales channel."""
     available: SpelledQuantity
     cause_id: Id
     cause_source: Id
 
 
 class ThresholdAlert(Alert):
-    """Available stock crossed a threshold; told once per crossing."""
+    """Available stock crossed a threshold, at a location or over a sales channel; told once per crossing.
+
+    Over a channel, what is available at its locations is added up; one with less than nothing counts as 0.
+    """
 
     kind: Literal["low_stock", "out_of_stock", "back_in_stock"]
+    sales_channel_id: Id | None = None
+    """The channel over whose locations it was crossed; None: at one location."""
     threshold: SpelledQuantity | None = None
     """The one that was crossed; `low_stock` only."""
 

@@ -111,6 +111,9 @@ EditedQuantity = Annotated[int | Decimal, Bounds(least=0, most=LINE_QUANTITY_MAX
 StockQuantity = Annotated[int | Decimal, Bounds(least=0, most=SMALLEST_MAX, zero=True)]
 """Units counted in a bucket: 0 or more."""
 
+AnyItemQuantity = Annotated[int | Decimal, Bounds(least=0, most=LINE_QUANTITY_MAX, zero=True)]
+"""Units of whatever item it is, each counted in its own decimal places: 0 or more."""
+
 SomeQuantity = Annotated[int | Decimal, Bounds(least=0, most=SMALLEST_MAX, zero=False)]
 """Units that arrive or travel: above 0."""
 

@@ -113,7 +113,7 @@ class Output(Enum):
     ALERTS = (
         "inventory.stock-alerts",
         "inventory.stock-alert",
-        "inventory_item_id|location_id, the latter empty for alerts over all locations",
+        "inventory_item_id|location_id, the latter empty for alerts over a sales channel",
         TopicSettings(),
     )
     DEAD_LETTERS = (

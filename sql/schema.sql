@@ -441,7 +441,11 @@ create table sales_channel (
     guard_source text,
     guard_time timestamp with time zone,
     catalogue_version bigint not null default 0,
+    safety_stock_micro bigint not null default 0,
+    low_stock_micro bigint,
+    constraint sales_channel_low_stock_micro_check CHECK ((low_stock_micro >= 0)),
     constraint sales_channel_pkey PRIMARY KEY (channel_no),
+    constraint sales_channel_safety_stock_micro_check CHECK ((safety_stock_micro >= 0)),
     constraint sales_channel_sales_channel_id_key UNIQUE (sales_channel_id)
 );
 

@@ -108,7 +108,8 @@ def _line_facts(line: Json) -> Iterator[str]:
 
 def _alerts(verdict: Verdict) -> Iterator[str]:
     for alert in verdict.alerts:
-        yield "alert {kind} {inventory_item_id} {location_id} {available}".format(**alert)
+        scope = alert["location_id"] or alert["sales_channel_id"]
+        yield "alert {kind} {inventory_item_id} {scope} {available}".format(scope=scope, **alert)
         for line in alert.get("lines", ()):
             yield "orphaned {order_id}/{line_item_id} {quantity}".format(**line)
         for line in alert.get("uncovered", ()):

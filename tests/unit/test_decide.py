@@ -34,7 +34,12 @@ def alerts(verdicts: Sequence[Verdict]) -> list[str]:
 
 def test_out_of_stock_and_back_within_one_batch_are_both_told() -> None:
     told_alerts = alerts(world("shirt: A 1").tell(*batch("place o1: 1 shirt", "adjust shirt A 1")))
-    assert told_alerts == ["alert out_of_stock shirt A 0", "alert back_in_stock shirt A 1"]
+    assert told_alerts == [
+        "alert out_of_stock shirt A 0",
+        "alert out_of_stock shirt web 0",
+        "alert back_in_stock shirt A 1",
+        "alert back_in_stock shirt web 1",
+    ]
 
 
 def test_a_fact_that_parks_and_is_released_in_one_batch_is_answered_as_in_two() -> None:

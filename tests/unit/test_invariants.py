@@ -115,6 +115,11 @@ received_events = st.builds(
     one_of("", "from_incoming=1", "from_incoming=false"),
 )
 cart_events = st.builds("cart c1: {}".format, carried)
+channel_events = st.builds(
+    "channel web: {} {}".format,
+    one_of("A B C", "B A"),
+    one_of("", "safety_stock=1.5", "low_stock_threshold=3"),
+)
 
 event_lines = st.one_of(
     placed_events,
@@ -135,6 +140,7 @@ event_lines = st.one_of(
     broken_events,
     received_events,
     cart_events,
+    channel_events,
 )
 
 
@@ -234,7 +240,7 @@ def test_the_quick_way_places_as_the_careful_way_does(
     lines = frozen_lines(books, placed.lines, terms)
     assert isinstance(lines, list)
     channel = state.catalogue.channels["web"]
-    quick = None if terms.firm else _holds_undivided(books, channel, lines)
+    quick = None if terms.firm or channel.safety_stock_micro else _holds_undivided(books, channel, lines)
     if quick is not None:
         asked = [
             asked_of(books, channel, line, line.quantity_micro, policy, None) for line in lines if line.recipe

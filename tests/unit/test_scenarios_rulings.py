@@ -275,7 +275,8 @@ STOCK = [
             adjust shirt A -11                  -> below_zero, level shirt A 10/8 v2
             adjust shirt A -1 damaged           -> below_zero
             adjust shirt A +1 available         -> conflict, level shirt A 10/8 v2
-            adjust shirt A -5  -> applied, alert oversold shirt A -3, alert out_of_stock shirt A -3
+            adjust shirt A -5  -> applied, alert oversold shirt A -3, alert out_of_stock shirt A -3,
+                alert out_of_stock shirt web 0
         """,
         after="shirt: A 5/8 shortfall=3",
     ),
@@ -329,7 +330,7 @@ STOCK = [
         events="""
             set shirt A 3                       -> applied
             receive shirt A 4 -> applied, level shirt A 7/8 v6, no alert
-            receive shirt A 3 -> applied, alert back_in_stock shirt A 2
+            receive shirt A 3     -> applied, alert back_in_stock shirt A 2, alert back_in_stock shirt web 2
         """,
         after="shirt: A 10/8",
     ),
@@ -422,7 +423,8 @@ STOCK = [
         events="""
             place o1: 3 shirt, 2 shirt          -> applied
             place o2: 4 shirt                   -> applied
-            set shirt A 4       -> applied, alert oversold shirt A -5, alert out_of_stock shirt A -5
+            set shirt A 4       -> applied, alert oversold shirt A -5, alert out_of_stock shirt A -5,
+                alert out_of_stock shirt web 0
             set shirt A 4       -> applied, no alert
             adjust shirt A -1  -> applied, alert oversold shirt A -6, uncovered o2/L1 4, uncovered o1/L2 2
         """,
@@ -432,7 +434,7 @@ STOCK = [
         "alerts: the first write of a level is no crossing, the next is",
         before="shirt: A 0",
         events="""
-            adjust shirt A 3                    -> applied, alert back_in_stock shirt A 3
+            adjust shirt A 3      -> applied, alert back_in_stock shirt A 3, alert back_in_stock shirt web 3
             adjust shirt B 3                    -> applied, no alert
             adjust shirt A -3                   -> applied, alert out_of_stock shirt A 0
         """,
@@ -446,7 +448,51 @@ STOCK = [
             place o2: 1 shirt                   -> applied, alert low_stock shirt A 3
             place o3: 1 shirt                   -> applied, no alert
             set shirt A 9                       -> applied, no alert
-            adjust shirt A -6  -> applied, alert low_stock shirt A 0, alert out_of_stock shirt A 0
+            adjust shirt A -6  -> applied, alert low_stock shirt A 0, alert out_of_stock shirt A 0,
+                alert out_of_stock shirt web 0
+        """,
+    ),
+    Scenario(
+        "alerts: over a channel each item is low, out and back once per crossing of the sum of its locations",
+        before="shirt: A 4, B 4",
+        events="""
+            channel web: A B low_stock_threshold=5 -> applied, no alert
+            place o1: 2 shirt                   -> applied, no alert
+            place o2: 1 shirt                   -> applied, alert low_stock shirt web 5
+            move o1/L1: A to B                  -> applied, no alert
+            place o3: 3 shirt @A                -> applied, alert out_of_stock shirt A 0
+            set shirt B 1                       -> applied, alert oversold shirt B -1,
+                alert out_of_stock shirt B -1, alert out_of_stock shirt web 0
+            adjust shirt A 1      -> applied, alert back_in_stock shirt A 1, alert back_in_stock shirt web 1
+            adjust shirt C 9                    -> applied, no alert
+        """,
+    ),
+    Scenario(
+        "alerts: a location with less than nothing takes nothing from the others of its channel",
+        before="shirt: A 4, B 4",
+        events="""
+            place o1: 4 shirt @A                -> applied, alert out_of_stock shirt A 0
+            set shirt A 1                       -> applied, alert oversold shirt A -3
+            place o2: 3 shirt                   -> applied, no alert
+            place o3: 1 shirt   -> applied, alert out_of_stock shirt B 0, alert out_of_stock shirt web 0
+        """,
+    ),
+    Scenario(
+        "alerts: the first stock of an item in a channel is no crossing, a further location's is",
+        before="shirt: C 0",
+        events="""
+            channel web: A B                    -> applied
+            set shirt A 3                       -> applied, no alert
+            place o1: 3 shirt   -> applied, alert out_of_stock shirt A 0, alert out_of_stock shirt web 0
+            set shirt B 2                       -> applied, alert back_in_stock shirt web 2
+        """,
+    ),
+    Scenario(
+        "alerts: every channel that sells from the location is told of, in its own terms",
+        before="shirt: A 2, B 2",
+        events="""
+            channel shop: A                     -> applied
+            place o1: 2 shirt @A  -> applied, alert out_of_stock shirt A 0, alert out_of_stock shirt shop 0
         """,
     ),
     Scenario(
@@ -454,7 +500,38 @@ STOCK = [
         events="""
             variant mug low_stock_threshold=2   -> applied
             set mug A 5 by=variant_id           -> applied, no alert
-            place o1: 3 mug                     -> applied, alert low_stock mug A 2
+            place o1: 3 mug                -> applied, alert low_stock mug A 2, alert low_stock mug web 2
+        """,
+    ),
+    Scenario(
+        "a channel leaves its safety stock of each item to others, where it would sell it last",
+        before="""
+            shirt: A 3, B 3
+            set = 1 shirt
+        """,
+        events="""
+            channel web: A B safety_stock=4     -> applied
+            channel shop: B                     -> applied
+            cart c1: 3 shirt                    -> insufficient_stock, L1 has 2
+            cart c2: 1 set, 2 shirt             -> insufficient_stock, L2 has 1
+            place o1: 1 shirt @B    -> insufficient_stock, short L1 shirt 1>0, at B 0
+            place o2: 3 shirt                   -> insufficient_stock, short L1 shirt 3>2, at A 2, at B 0
+            place o3: 2 shirt                   -> applied, L1 holds 2 shirt A
+            place o4: 1 shirt                   -> insufficient_stock, short L1 shirt 1>0
+            place o5: 3 shirt sales_channel_id=shop -> applied, L1 holds 3 shirt B
+        """,
+        after="shirt: A 3/2, B 3/3",
+    ),
+    Scenario(
+        "safety stock of a channel is counted in each item's own places",
+        before="""
+            cloth (2 places): A 1.50
+            shirt: A 2
+        """,
+        events="""
+            channel web: A safety_stock=0.25    -> applied
+            cart c1: 2 cloth                    -> insufficient_stock, L1 has 1.25
+            cart c2: 2 shirt                    -> insufficient_stock, L1 has 1
         """,
     ),
     Scenario(

@@ -190,7 +190,8 @@ VARIANTS = [
         before="shirt: A 5",
         events="""
             variant shirt updated sku=shirt low_stock_threshold=4 -> applied
-            place o1: 1 shirt                   -> applied, alert low_stock shirt A 4
+            place o1: 1 shirt                   -> applied, alert low_stock shirt A 4,
+                alert low_stock shirt web 4
             variant shirt updated sku=shirt     -> applied
             adjust shirt A 1                    -> applied
             place o2: 1 shirt                   -> applied, no alert

@@ -33,6 +33,17 @@ def shop(variants: dict[str, dict[str, Any]], levels: dict[tuple[str, str], dict
     return world
 
 
+def keep_back(world: World, quantity: int) -> None:
+    """The channel leaves so many units of each item to others."""
+    told(
+        world,
+        "sales_channel.updated",
+        sales_channel_id="web",
+        location_ids=["A", "B"],
+        safety_stock=quantity,
+    )
+
+
 def availability(world: World, variant_id: str) -> Availability:
     state = deepcopy(world.state)
     snapshot = Snapshot(NOW, UNTIL, state.catalogue, {}, state.levels, frozenset(), {}, {})
@@ -96,6 +107,7 @@ LEVELS = st.none() | st.fixed_dictionaries(
     before=st.lists(st.tuples(st.sampled_from(("cup", "saucer", "set")), st.integers(1, 6)), max_size=4),
     required=st.integers(1, 3),
     asked=st.sampled_from(("cup", "saucer", "set")),
+    kept_back=st.integers(0, 3),
 )
 def test_an_order_of_what_is_told_is_applied_and_of_one_more_is_not(
     variants: tuple[dict[str, Any], ...],
@@ -103,6 +115,7 @@ def test_an_order_of_what_is_told_is_applied_and_of_one_more_is_not(
     before: list[tuple[str, int]],
     required: int,
     asked: str,
+    kept_back: int,
 ) -> None:
     cup, saucer, both = variants
     parts = [{"sku": "cup"}, {"sku": "saucer", "required_quantity": required}]
@@ -117,6 +130,7 @@ def test_an_order_of_what_is_told_is_applied_and_of_one_more_is_not(
     )
     for number, (variant_id, quantity) in enumerate(before):
         ordered(world, f"b{number}", variant_id, quantity)
+    keep_back(world, kept_back)
     sellable = availability(world, asked).sellable_micro
     if sellable is None:
         assert ordered(world, "o", asked, MANY) == "applied"

@@ -334,9 +334,17 @@ def _dead_letters(found: "Sequence[Json]") -> RenderableType:
 
 
 def _alerts(found: "Sequence[Json]") -> RenderableType:
-    columns = ("kind", "inventory_item_id", "location_id", "available", "cause_id")
-    rows = (tuple(one[column] for column in columns) for one in found)
-    return table("Stock alerts", ("kind", "item", "location", "#available", "event"), rows)
+    rows = (
+        (
+            one["kind"],
+            one["inventory_item_id"],
+            one["location_id"] or one["sales_channel_id"],
+            one["available"],
+            one["cause_id"],
+        )
+        for one in found
+    )
+    return table("Stock alerts", ("kind", "item", "location or channel", "#available", "event"), rows)
 
 
 def _rate(found: "Simulated") -> RenderableType:

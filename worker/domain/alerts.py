@@ -1,34 +1,90 @@
 """Stock alerts: thresholds crossed, and counts that leave promised goods without stock."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from schemas.quantity import text
+from schemas.quantity import text, text_micro
+from worker.domain.answer import units_text
 from worker.domain.books import Books
 from worker.domain.decision import Json
 from worker.domain.event import Event
-from worker.domain.model import Level, LevelReservation, Order
+from worker.domain.model import MICRO, Channel, Item, Level, LevelReservation, Order
 
 
 def crossings(books: Books, event: Event) -> list[Json]:
     """Alerts for the levels that an event touched, from what was available before it to what is now.
 
-    Low is at the threshold or below: the level's own, else its item's. A level's first write crosses nothing.
+    First those of the levels, then those over the sales channels that sell from there. Low is at the
+    threshold or below: the level's own, or the channel's own, else the item's. The first write of a level
+    crosses nothing, nor does the first one of an item in a channel.
     """
     alerts: list[Json] = []
+    sold: dict[tuple[int, int], tuple[Item, Channel]] = {}
     for level, before in books.touched.items():
-        after = level.stocked - level.reserved
-        if before is None or before == after:
+        if before == level.available:
+            continue
+        for channel in books.sold_by(level.location):
+            sold[level.item.item_no, channel.channel_no] = level.item, channel
+        if before is None:
             continue
         threshold = level.low_stock_threshold
         if threshold is None:
             threshold = level.item.low_stock_threshold
-        if threshold is not None and before > threshold >= after:
-            alerts.append({**_alert("low_stock", level, event), "threshold": _text(level, threshold)})
-        if before > 0 >= after:
-            alerts.append(_alert("out_of_stock", level, event))
-        elif before <= 0 < after:
-            alerts.append(_alert("back_in_stock", level, event))
+        for kind in _crossed(before, level.available, threshold):
+            alert = _alert(kind, level, event)
+            if kind == LOW:
+                assert threshold is not None
+                alert["threshold"] = _text(level, threshold)
+            alerts.append(alert)
+    for item, channel in sold.values():
+        alerts += _over_channel(books, item, channel, event)
     return alerts
+
+
+LOW = "low_stock"
+
+
+def _crossed(before: int, after: int, threshold: int | None) -> Iterator[str]:
+    """The thresholds between what was available before and what is after."""
+    if threshold is not None and before > threshold >= after:
+        yield LOW
+    if before > 0 >= after:
+        yield "out_of_stock"
+    elif before <= 0 < after:
+        yield "back_in_stock"
+
+
+def _over_channel(books: Books, item: Item, channel: Channel, event: Event) -> Iterator[Json]:
+    """Alerts of an item over a channel's locations; less than nothing at one of them counts as nothing."""
+    before = after = 0
+    told_before = False
+    for location in books.sellable(channel):
+        level = books.level_at(item, location)
+        if level is None:
+            continue
+        was = books.touched.get(level, level.available)
+        told_before |= was is not None
+        before += max(0, was or 0)
+        after += max(0, level.available)
+    if not told_before:
+        return
+    threshold, low_micro = item.low_stock_threshold, channel.low_stock_micro
+    if low_micro is not None:
+        threshold = low_micro * 10**item.decimal_places // MICRO
+    for kind in _crossed(before, after, threshold):
+        alert: Json = {
+            "kind": kind,
+            "inventory_item_id": item.inventory_item_id,
+            "sku": item.sku,
+            "location_id": None,
+            "sales_channel_id": channel.sales_channel_id,
+            "available": units_text(item, after),
+            "cause_id": event.event_id,
+            "cause_source": event.source,
+        }
+        if kind == LOW:
+            assert threshold is not None
+            alert["threshold"] = units_text(item, threshold) if low_micro is None else text_micro(low_micro)
+        yield alert
 
 
 def oversold(books: Books, level: Level, event: Event) -> Json | None:

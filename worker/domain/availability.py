@@ -35,6 +35,14 @@ class Demand(NamedTuple):
     """Of its items, as much may wait for stock in all, in millionths of the variant; None: without end."""
 
 
+class KeptBack(NamedTuple):
+    """What a sales channel leaves to others of each item."""
+
+    micro: int
+    """Over all its locations together, in millionths of a unit."""
+    locations: Sequence[Location]
+
+
 class Shortage(NamedTuple):
     """A line that asks for more of an item than is free for it, smallest units of the item."""
 
@@ -81,19 +89,39 @@ def fits(quantity_micro: int, recipe: Recipe) -> bool:
     return all(quantity_micro * part.required % MICRO == 0 for part in recipe.parts)
 
 
-def free_units(levels: Levels, demands: Iterable[Demand]) -> FreeUnits:
-    """What is free of every item demanded, where a demand may take it."""
+def free_units(levels: Levels, demands: Iterable[Demand], kept_back: KeptBack | None) -> FreeUnits:
+    """What is free of every item demanded, where a demand may take it.
+
+    What the channel keeps back is kept where it would be taken from last.
+    """
     table: FreeUnits = {}
+    items: dict[int, Item] = {}
     for demand in demands:
         for part in demand.recipe.parts:
             item_no = part.item.item_no
+            items[item_no] = part.item
             at = levels.get(item_no, {})
             units = table.setdefault(item_no, {})
             for location in demand.locations:
                 level = at.get(location.location_no)
                 if level is not None and location.location_no not in units:
                     units[location.location_no] = free(level)
+    if kept_back is not None:
+        for item in items.values():
+            _keep_back(kept_back, item, levels.get(item.item_no, {}), table[item.item_no])
     return table
+
+
+def _keep_back(kept_back: KeptBack, item: Item, at: Mapping[int, Level], units: dict[int, int]) -> None:
+    """Take what is kept back of an item out of the table, also where no demand may take it from."""
+    left = -(-kept_back.micro * 10**item.decimal_places // MICRO)
+    for location in reversed(kept_back.locations):
+        level, location_no = at.get(location.location_no), location.location_no
+        there = units.get(location_no, 0 if level is None else free(level))
+        kept = min(left, there)
+        left -= kept
+        if location_no in units:
+            units[location_no] = there - kept
 
 
 def take(demand: Demand, table: FreeUnits) -> list[Shortage]:

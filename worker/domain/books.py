@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import assert_never
 
-from worker.domain.availability import selling
+from worker.domain.availability import KeptBack, selling
 from worker.domain.decision import Decision, Movement
 from worker.domain.model import (
     Bucket,
@@ -45,7 +45,9 @@ class Books:
         "_levels_changed",
         "_movements",
         "_sellable",
+        "_sold_by",
         "_verdicts",
+        "_watched",
         "catalogue",
         "decision",
         "finer",
@@ -74,6 +76,8 @@ class Books:
         self._levels_changed = self.decision.levels_changed
         self._verdicts = self.decision.verdicts
         self._sellable: dict[str, tuple[Location, ...]] = {}
+        self._sold_by: dict[int, list[Channel]] | None = None
+        self._watched = self._low_over_channels()
 
     # ── Places ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -88,6 +92,27 @@ class Books:
     def topology_changed(self) -> None:
         """A location or channel is not what it was: what was derived from them is forgotten."""
         self._sellable.clear()
+        self._sold_by = None
+        self._watched = self._low_over_channels()
+
+    def kept_back(self, channel: Channel) -> KeptBack | None:
+        """What the channel leaves to others of each item; None where that is nothing."""
+        if not channel.safety_stock_micro:
+            return None
+        return KeptBack(channel.safety_stock_micro, self.sellable(channel))
+
+    def sold_by(self, location: Location) -> Sequence[Channel]:
+        """The channels that sell from a location, found out once for all locations."""
+        if self._sold_by is None:
+            self._sold_by = {}
+            for channel in self.catalogue.channels.values():
+                for one in self.sellable(channel):
+                    self._sold_by.setdefault(one.location_no, []).append(channel)
+        return self._sold_by.get(location.location_no, ())
+
+    def _low_over_channels(self) -> bool:
+        """Whether channels have thresholds of their own, which any reservation may cross."""
+        return any(channel.low_stock_micro is not None for channel in self.catalogue.channels.values())
 
     def level_at(self, item: Item, location: Location) -> Level | None:
         """The level of an item at a location, if there is one."""
@@ -122,14 +147,14 @@ class Books:
     def reserve(self, holds: Iterable[Hold]) -> None:
         """Lines hold units that are available at the levels. One loop: most movements are made here."""
         touched, changed, append = self.touched, self._levels_changed, self._movements.append
-        verdict_no = len(self._verdicts)
+        verdict_no, watched = len(self._verdicts), self._watched
         for line, level, units in holds:
             available = level.stocked - level.reserved
             assert 0 < units <= available, "more is reserved than is available"
             item = level.item
             assert item.item_no in self.items_locked, UNLOCKED
             # A threshold can only be crossed here if there is one, or by the last unit.
-            if units == available or level.low_stock_threshold or item.low_stock_threshold:
+            if units == available or level.low_stock_threshold or item.low_stock_threshold or watched:
                 touched.setdefault(level, available)
             level.reserved += units
             level.version = version = level.version + 1

@@ -41,7 +41,9 @@ def cart_validated(books: Books, event: Event) -> Verdict:
         for line in data.lines
         if line.variant_id not in variants or variants[line.variant_id].deleted
     }
-    answer["lines"], shortages = _lines(data, demands, unknown, free_units(books.levels, demands.values()))
+    kept_back = None if channel is None else books.kept_back(channel)
+    table = free_units(books.levels, demands.values(), kept_back)
+    answer["lines"], shortages = _lines(data, demands, unknown, table)
     if unknown:
         answer["unknown_variants"] = list(unknown)
         refusal = Refusal(Outcome.UNKNOWN_VARIANT, "variants of this cart are not known")

@@ -10,6 +10,7 @@ from schemas.catalogue import (
     SalesChannelUpdated,
 )
 from schemas.outcome import Outcome
+from schemas.quantity import micro
 from worker.domain.books import Books
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
@@ -103,7 +104,7 @@ def _keep_location(books: Books, location: Location) -> None:
 
 
 def sales_channel_updated(books: Books, event: Event) -> Verdict:
-    """A channel sells from these locations, in this order; the first such event makes it."""
+    """A channel sells from these locations, in this order, so much of it; the first such event makes it."""
     data = event.data
     assert isinstance(data, SalesChannelUpdated)
     answer: Json = {"sales_channel_id": data.sales_channel_id}
@@ -117,6 +118,8 @@ def sales_channel_updated(books: Books, event: Event) -> Verdict:
         sales_channel_id=data.sales_channel_id,
         location_ids=data.location_ids,
         guard=guard_after(event, data.version, guard),
+        safety_stock_micro=micro(data.safety_stock or 0),
+        low_stock_micro=None if data.low_stock_threshold is None else micro(data.low_stock_threshold),
     )
     books.catalogue.channels[data.sales_channel_id] = channel
     books.topology_changed()

@@ -134,6 +134,10 @@ class Channel:
     sales_channel_id: str
     location_ids: tuple[str, ...]
     guard: Guard = Guard()
+    safety_stock_micro: int = 0
+    """Of each item, over all its locations, it leaves so much to others, in millionths of a unit."""
+    low_stock_micro: int | None = None
+    """An item over all its locations is low at so much or less; None: as the item says."""
 
 
 @dataclass(slots=True)

@@ -159,7 +159,7 @@ def _granted(
     """What the lines get. Stock for all of them at hand is given without looking at each one's policy."""
     strategy, policy = data.strategy or books.snapshot.strategy, data.policy
     alike = policy is not None or not terms.patient
-    if strategy is PRIORITY and alike and not terms.firm:
+    if strategy is PRIORITY and alike and not (terms.firm or channel.safety_stock_micro):
         holds = _holds_undivided(books, channel, lines)
         if holds is not None:
             return Granted(holds, [], [])

@@ -63,7 +63,8 @@ def grant(
     unstocked = _unstocked(books, demands)
     if unstocked is not None:
         return unstocked
-    portions = _portions(demands, free_units(books.levels, demands))
+    kept_back = books.kept_back(channel)
+    portions = _portions(demands, free_units(books.levels, demands, kept_back))
     if refused := [short for one in portions if _must_be_whole(one.demand) for short in one.shortages]:
         return Short(refused, channel.sales_channel_id)
     served_lines = [
@@ -72,7 +73,7 @@ def grant(
         if portion.demand.quantity_micro
     ]
     lines, served_demands = [line for line, _ in served_lines], [demand for _, demand in served_lines]
-    served = serve(served_demands, free_units(books.levels, served_demands), strategy, seed)
+    served = serve(served_demands, free_units(books.levels, served_demands, kept_back), strategy, seed)
     promises = [_promise(books, lines[one.place], one) for one in served.missing]
     if beyond := _beyond_limits(books, served_demands, served, promises):
         return Short(beyond, channel.sales_channel_id)

@@ -129,7 +129,8 @@ def _moved(books: Books, order: Order, leaving: Sequence[Leaving]) -> list[Moved
             demand = Demand(line.line_item_id, line.variant_id, recipe, quantity_micro, locations)
             demands.append(demand._replace(policy=Policy.BACKORDER))
             wanted.append(its)
-    served = serve(demands, free_units(books.levels, demands), order.strategy, order.order_id)
+    # What a channel leaves to others stands in the way of new orders, not of goods promised already.
+    served = serve(demands, free_units(books.levels, demands, None), order.strategy, order.order_id)
     moved: list[Moved] = []
     for place, item, location, units in served.taken:
         target = books.levels[item.item_no][location.location_no]

@@ -35,7 +35,9 @@ def availability_of(books: Books, channel: Channel, variant: Variant) -> Availab
         return UNMANAGED
     line = Line(1, variant.variant_id, variant.variant_id, variant.variant_no, variant.recipe, MICRO)
     asked = asked_of(books, channel, line, MICRO, None, None)
-    available = available_micro(asked.demand, free_units(books.levels, (asked.demand,)))
+    available = available_micro(
+        asked.demand, free_units(books.levels, (asked.demand,), books.kept_back(channel))
+    )
     if asked.demand.policy is not Policy.BACKORDER:
         return Availability(available, available)
     return Availability(available, _granted_micro(books, channel, asked, available))

@@ -103,6 +103,8 @@ class BatchWriter:
             for alert in verdict.alerts:
                 key = f"{alert['inventory_item_id']}|{alert['location_id'] or ''}"
                 kind = f"{alert['kind']}\n{key}"
+                if alert.get("sales_channel_id") is not None:
+                    kind += f"\n{alert['sales_channel_id']}"
                 records.append(self._record(Output.ALERTS, key, kind, event, alert, traces))
         return records
 

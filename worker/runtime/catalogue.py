@@ -192,4 +192,11 @@ def _location(row: "asyncpg.Record") -> Location:
 
 
 def _channel(row: "asyncpg.Record") -> Channel:
-    return Channel(row["channel_no"], row["sales_channel_id"], tuple(row["location_ids"]), _guard(row))
+    return Channel(
+        row["channel_no"],
+        row["sales_channel_id"],
+        tuple(row["location_ids"]),
+        _guard(row),
+        row["safety_stock_micro"],
+        row["low_stock_micro"],
+    )

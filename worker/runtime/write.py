@@ -268,6 +268,8 @@ async def _write_catalogue(connection: "Connection", decision: Decision) -> dict
             {
                 "channel_no": channel.channel_no,
                 "location_ids": list(channel.location_ids),
+                "safety_stock_micro": channel.safety_stock_micro,
+                "low_stock_micro": channel.low_stock_micro,
                 **guard_columns(channel.guard),
             }
             for channel in {put.channel_no: put for put in decision.channels_put}.values()
