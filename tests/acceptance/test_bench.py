@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from tests.providers import Kafka, Postgres
-from worker.dev.bench import BenchOptions, run_bench
-from worker.dev.bench.table import tables
+from worker.dev.bench import BenchOptions, run_bench, run_mix
+from worker.dev.bench.table import mix_tables, tables
 
 
 def test_worker_limit_and_naive_worker_answer_every_order_once(
@@ -39,3 +39,23 @@ def test_worker_limit_and_naive_worker_answer_every_order_once(
     assert "busiest_functions" not in figures
     assert said[0] == "starting servers"
     assert tables(result) is not None
+
+
+def test_whole_lifecycles_are_applied_event_by_event(
+    kafka_server: Kafka, postgres_server: Postgres, tmp_path: Path
+) -> None:
+    options = BenchOptions(
+        orders=200,
+        warmup_orders=20,
+        items=40,
+        kafka=kafka_server.bootstrap,
+        database_url=postgres_server.url,
+        state_dir=tmp_path,
+    )
+    result = run_mix(options, lambda _doing: None)
+    assert [run.case.value for run in result.runs] == ["worker", "lifecycle"]
+    assert result.runs[0].orders == 200
+    assert result.events > 3 * 200
+    assert result.is_right, result
+    assert json.loads(result.json())["events"] == result.events
+    assert mix_tables(result) is not None

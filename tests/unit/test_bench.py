@@ -4,11 +4,14 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
+from schemas.event_type import EventType
 from schemas.outcome import Outcome
 from worker.dev.bench.in_memory import arrivals, batches
+from worker.dev.bench.lifecycle import lifecycles
 from worker.dev.bench.model import Answer, Case, Cpu, Run, Tally, summary, tally
 from worker.dev.bench.spans import Spans, Stage
 from worker.dev.bench.workload import LOCATION_IDS, Workload, event_ids, skewed
@@ -62,6 +65,25 @@ def test_every_event_of_the_workload_keeps_its_contract() -> None:
     workload = Workload(items=20)
     messages = [*workload.catalogue(), *workload.stock(), *workload.orders(20, 1)]
     assert len(list(arrivals(messages))) == len(LOCATION_IDS) + 1 + 20 + 20 * len(LOCATION_IDS) + 20
+
+
+def test_lifecycles_hold_every_event_of_orders_in_the_order_of_their_times() -> None:
+    events = lifecycles(Workload(items=20), 400, 1)
+    assert lifecycles(Workload(items=20), 400, 1) == events
+    assert {message.type for message in events} == {
+        EventType.CART_VALIDATED,
+        EventType.STOCK_ADJUSTED,
+        EventType.ORDER_PLACED,
+        EventType.ORDER_UPDATED,
+        EventType.RESERVATION_MOVED,
+        EventType.ORDER_CANCELED,
+        EventType.ORDER_FULFILLED,
+        EventType.FULFILLMENT_CANCELED,
+        EventType.ORDER_RETURNED,
+    }
+    times = [dict(message.headers)["ce_time"] for message in events]
+    assert times == sorted(times, key=lambda one: datetime.fromisoformat((one or b"").decode()))
+    assert len(list(arrivals(events))) == len(event_ids(events)) == len(events)
 
 
 def test_a_fifth_of_the_items_has_four_fifths_of_the_lines() -> None:

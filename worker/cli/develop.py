@@ -3,7 +3,7 @@
 import json
 from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -190,6 +190,10 @@ def _stage(
 
 def bench(
     *,
+    mix: Annotated[
+        Literal["orders", "lifecycle"],
+        typer.Option(help="Placements alone, or all that becomes of orders against them."),
+    ] = "orders",
     orders: Annotated[int, typer.Option(min=1, help="Two-line orders of a round.")] = 50_000,
     naive_orders: Annotated[int, typer.Option(min=1, help="Orders for the naive worker.")] = 1_500,
     rounds: Annotated[int, typer.Option(min=1, help="Medians of so many rounds count.")] = 1,
@@ -207,10 +211,11 @@ def bench(
 
         inventory-worker bench --rounds 3
         inventory-worker bench --quick --profile
+        inventory-worker bench --mix lifecycle
     """
     from worker.cli import terminal
-    from worker.dev.bench import BenchOptions, run_bench
-    from worker.dev.bench.table import tables
+    from worker.dev.bench import BenchOptions, run_bench, run_mix
+    from worker.dev.bench.table import mix_tables, tables
 
     quiet_log("ERROR")
     terminal.prepare_servers()
@@ -224,6 +229,11 @@ def bench(
         database_url=database_url,
         state_dir=state_dir,
     )
+    if mix == "lifecycle":
+        mixed = run_mix(options, terminal.say)
+        terminal.show(mix_tables(mixed))
+        typer.echo(mixed.json())
+        raise typer.Exit(0 if mixed.is_right else 1)
     result = run_bench(options, terminal.say)
     terminal.show(tables(result))
     typer.echo(result.json())

@@ -43,6 +43,7 @@ class Contestant:
 
 
 WORKER = Contestant(Case.WORKER, ("worker", "run"), f"worker {WORKER_NAME} reads")
+LIFECYCLE = Contestant(Case.LIFECYCLE, WORKER.module, WORKER.ready_text)
 NAIVE = Contestant(Case.NAIVE, ("worker.dev.bench.naive",), NAIVE_READY)
 
 

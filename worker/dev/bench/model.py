@@ -53,6 +53,8 @@ class Case(StrEnum):
     """Its load, decide and write alone, on decoded batches in memory; answers stored, not published."""
     NAIVE = "naive"
     """A FastStream worker as a tutorial would write it: one message, one transaction, one ack."""
+    LIFECYCLE = "lifecycle"
+    """The worker again, on whole lifecycles: its `orders` are events."""
 
 
 class Answer(NamedTuple):
@@ -163,6 +165,59 @@ class BenchResult:
         figures = asdict(self)
         del figures["runs"], figures["busiest_functions"]
         return json.dumps(figures)
+
+
+@dataclass(frozen=True, slots=True)
+class MixResult:
+    """What was measured of whole lifecycles; medians of the rounds."""
+
+    events: int
+    rounds: int
+    events_per_s: float
+    orders_per_s: float
+    """Of placements alone, on the same servers and stock."""
+    ratio_to_orders: float
+    """Median of the rounds' own ratios, per event."""
+    worker_cpu_us_per_event: float | None
+    database_cpu_us_per_event: float | None
+    lost: int
+    duplicated: int
+    refused: int
+    drift: int
+    runs: Sequence[Run] = field(repr=False)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether every event was applied once, and the books agree."""
+        return not (self.lost or self.duplicated or self.refused or self.drift)
+
+    def json(self) -> str:
+        """One line of JSON: the figures alone."""
+        figures = asdict(self)
+        del figures["runs"]
+        return json.dumps(figures)
+
+
+def mix_summary(runs: Sequence[Run]) -> MixResult:
+    """The figures of these runs; orders and lifecycles have to be there equally often."""
+    orders, events = ([run for run in runs if run.case is case] for case in (Case.WORKER, Case.LIFECYCLE))
+    ratios = [
+        of_events.orders_per_s / alone.orders_per_s for of_events, alone in zip(events, orders, strict=True)
+    ]
+    return MixResult(
+        events=events[0].orders,
+        rounds=len(events),
+        events_per_s=round(median(run.orders_per_s for run in events), 1),
+        orders_per_s=round(median(run.orders_per_s for run in orders), 1),
+        ratio_to_orders=round(median(ratios), 3),
+        worker_cpu_us_per_event=_median(run.us_per_order(run.cpu.worker) for run in events),
+        database_cpu_us_per_event=_median(run.us_per_order(run.cpu.database) for run in events),
+        lost=sum(run.tally.lost for run in runs),
+        duplicated=sum(run.tally.duplicated for run in runs),
+        refused=sum(run.tally.refused for run in runs),
+        drift=sum(run.drift for run in runs),
+        runs=tuple(runs),
+    )
 
 
 def summary(

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 import uvloop
 
 from schemas.topics import PARTITIONS
-from worker.dev.bench.cases import NAIVE, WORKER, Orders, end_to_end, limit
+from worker.dev.bench.cases import LIFECYCLE, NAIVE, WORKER, Orders, end_to_end, limit
 from worker.dev.bench.databases import database, prepare_log
 from worker.dev.bench.in_memory import fill
 from worker.dev.bench.kafka import lay_ready
-from worker.dev.bench.model import BenchOptions, BenchResult, Run, summary
+from worker.dev.bench.lifecycle import lifecycles
+from worker.dev.bench.model import BenchOptions, BenchResult, MixResult, Run, mix_summary, summary
 from worker.dev.bench.profile import busiest_functions, stage_times
 from worker.dev.bench.servers import Servers, servers
 from worker.dev.bench.workload import Message, Workload
@@ -39,9 +40,7 @@ def run_bench(options: BenchOptions, report: Report) -> BenchResult:
 
 
 async def _measured(options: BenchOptions, where: Servers, report: Report) -> BenchResult:
-    task = asyncio.current_task()
-    assert task is not None  # this runs in one
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    _end_on_sigterm()
     workload = Workload(options.items)
     orders = list(workload.orders(max(options.orders, options.naive_orders), options.seed))
     warmup = list(workload.orders(options.warmup_orders, options.seed + 1))
@@ -71,6 +70,45 @@ async def _measured(options: BenchOptions, where: Servers, report: Report) -> Be
         report("profiling the worker")
         stages = await stage_times(where, template_url, all_orders)
         return summary(runs, stages, await busiest_functions(where, template_url, warmup_orders))
+
+
+def run_mix(options: BenchOptions, report: Report) -> MixResult:
+    """Measure the worker on whole lifecycles of orders, and on as many placements alone.
+
+    `report` is told what is being done. Raises BenchError and ServerError, and of given servers what their
+    clients raise.
+    """
+    report("starting servers")
+    with servers(options) as where:
+        return uvloop.run(_mix_measured(options, where, report))
+
+
+async def _mix_measured(options: BenchOptions, where: Servers, report: Report) -> MixResult:
+    _end_on_sigterm()
+    workload = Workload(options.items)
+    report(f"catalogue and stock of {workload.items:,} items")
+    async with (
+        _ground(where, workload) as template_url,
+        _laid_ready(where, list(workload.orders(options.orders, options.seed))) as orders,
+        _laid_ready(where, lifecycles(workload, options.orders, options.seed)) as events,
+        _laid_ready(where, lifecycles(workload, options.warmup_orders, options.seed + 1)) as warmup,
+    ):
+        report("warming up")
+        await prepare_log(where)
+        await end_to_end(where, template_url, warmup, LIFECYCLE)
+        runs: list[Run] = []
+        for number in range(1, options.rounds + 1):
+            report(f"round {number} of {options.rounds}: {len(orders.messages):,} orders")
+            runs.append(await end_to_end(where, template_url, orders, WORKER))
+            report(f"round {number} of {options.rounds}: {len(events.messages):,} events of their lifecycles")
+            runs.append(await end_to_end(where, template_url, events, LIFECYCLE))
+        return mix_summary(runs)
+
+
+def _end_on_sigterm() -> None:
+    task = asyncio.current_task()
+    assert task is not None  # this runs in one
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 @asynccontextmanager

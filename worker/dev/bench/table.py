@@ -1,31 +1,43 @@
 """A measurement as tables, for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.dev.bench.model import BenchResult, Case, Run
+from worker.dev.bench.model import BenchResult, Case, MixResult, Run
 
 WHO: Mapping[Case, str] = {
     Case.LIMIT: "limit: load, decide, write in memory",
     Case.WORKER: "worker: Kafka in, answer on Kafka",
     Case.NAIVE: "naive: one message, one transaction",
+    Case.LIFECYCLE: "worker: whole lifecycles",
 }
 
 
 def tables(result: BenchResult) -> RenderableType:
     """All figures; every run has its line, and the medians stand below."""
-    return Group(_runs(result), *_spans(result), _verdict(result))
+    table = _runs("Two-line orders", "order", result.runs)
+    table.add_row("worker / limit", "", "", f"{result.ratio_to_limit:.2f}")
+    table.add_row("worker / naive", "", "", f"{result.speedup_over_naive:,.1f}")
+    return Group(table, *_spans(result), _verdict(result))
 
 
-def _runs(result: BenchResult) -> Table:
-    table = Table(title="Two-line orders", caption="µs: processor time an order", caption_justify="right")
+def mix_tables(result: MixResult) -> RenderableType:
+    """The same of whole lifecycles against placements alone."""
+    table = _runs("Two-line orders and their lifecycles", "event", result.runs)
+    table.add_row("lifecycle / orders", "", "", f"{result.ratio_to_orders:.2f}")
+    return Group(table, _verdict(result))
+
+
+def _runs(title: str, one: str, runs: Sequence[Run]) -> Table:
+    """A line for each run, in units of `one`."""
+    table = Table(title=title, caption=f"µs: processor time an {one}", caption_justify="right")
     table.add_column("")
-    for heading in ("orders", "seconds", "orders/s", "worker µs", "database µs", "broker µs", "wrong"):
+    for heading in (f"{one}s", "seconds", f"{one}s/s", "worker µs", "database µs", "broker µs", "wrong"):
         table.add_column(heading, justify="right")
-    for run in result.runs:
+    for run in runs:
         table.add_row(
             WHO[run.case],
             f"{run.orders:,}",
@@ -35,8 +47,6 @@ def _runs(result: BenchResult) -> Table:
             _wrong(run),
         )
     table.add_section()
-    table.add_row("worker / limit", "", "", f"{result.ratio_to_limit:.2f}")
-    table.add_row("worker / naive", "", "", f"{result.speedup_over_naive:,.1f}")
     return table
 
 
@@ -53,9 +63,9 @@ def _spans(result: BenchResult) -> list[RenderableType]:
     return [table, Text(result.busiest_functions or "")]
 
 
-def _verdict(result: BenchResult) -> Text:
+def _verdict(result: BenchResult | MixResult) -> Text:
     if result.is_right:
-        return Text("Every order was answered once, and the books agree.", style="green")
+        return Text("Everything was answered once, and the books agree.", style="green")
     return Text(
         f"WRONG: {result.lost} lost, {result.duplicated} duplicated, {result.refused} refused,"
         f" {result.drift} contradictions in the books",

@@ -94,9 +94,12 @@ class Workload:
             },
             "display_id": chance.randrange(100_000, 1_000_000),
         }
-        return self._message(
-            _ulid(timestamp_ms, chance), EventType.ORDER_PLACED, order_id, data, at, chance.getrandbits(128)
-        )
+        return self.event(EventType.ORDER_PLACED, order_id, data, at, chance)
+
+    def event(self, type_: EventType, key: str, data: object, at: datetime, chance: random.Random) -> Message:
+        """An event that happened then, with an id that sorts by time."""
+        event_id = _ulid(round(at.timestamp() * 1000), chance)
+        return self._message(event_id, type_, key, data, at, chance.getrandbits(128))
 
     def _line(self, timestamp_ms: int, chance: random.Random) -> dict[str, object]:
         number = skewed(chance.random(), self.items)
