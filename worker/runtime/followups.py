@@ -32,7 +32,7 @@ async def follow_ups(connection: "Connection", events_max: int) -> "list[Arrival
         generation = f"{location_id}\n{row['revision']}"
         arrivals.append(internal_arrival(EventType.LOCATION_EVACUATED, evacuated, order_id, generation, now))
     for row in await connection.fetch(REALLOCATIONS_DUE, events_max):
-        order_id, generation = row["order_id"], str(row["revision"])
+        order_id, generation = row["order_id"], str(row["generation"])
         reallocated = ReservationReallocated(order_id=order_id)
         arrivals.append(
             internal_arrival(EventType.RESERVATION_REALLOCATED, reallocated, order_id, generation, now)

@@ -241,15 +241,15 @@ class Pipeline:
         await self._follow_up()
 
     async def _follow_up(self) -> None:
-        """Judge what the state of things makes due, until nothing new is."""
+        """Judge what the state of things makes due, each subject once; more of it is the next sweep's."""
         events_max = self._settings.batch_records_max
-        seen: set[str] = set()
+        seen: set[tuple[str, bytes | None]] = set()
         while True:
             due = await self._on_database(lambda db: follow_ups(db, events_max))
-            arrivals = [one for one in due if one.event.event_id not in seen]
+            arrivals = [one for one in due if (one.event.type, one.record.key) not in seen]
             if not arrivals:
                 return
-            seen.update(one.event.event_id for one in arrivals)
+            seen.update((one.event.type, one.record.key) for one in arrivals)
             await self._judge(Work(arrivals=arrivals))
 
     async def _commit_parked(self, rows: Sequence[asyncpg.Record]) -> list[WaitsFor]:
