@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -198,6 +199,39 @@ async def test_levels_are_put_right_beside_working_workers(
     await buying
     assert await contradictions(db) == []
     assert await levels(db) == {"shirt@A": "1000/44"}
+
+
+async def test_whatever_is_broken_by_hand_is_put_right(
+    worker: InProcessWorker, db: "Connection", database_url: str
+) -> None:
+    chance = random.Random(16)
+    topics = Topics("more")
+    for n in range(6):
+        await worker.deliver(placed(topics, f"more{n}", 1))
+    breaks = [
+        "update level set {bucket} = {bucket} + {units}",
+        "update level set reserved = greatest(0, reserved - {units})",
+        "update level set version = greatest(0, version + {units} - 2)",
+        "update movement set delta = coalesce(nullif(delta + {units}, 0), 5) where version = {version}",
+        "delete from movement where version = {version}",
+        "update movement set bucket = 3 where version = {version}",
+        "delete from reservation where order_no = {order}",
+        "update reservation set quantity = quantity + {units} where order_no = {order}",
+        "insert into reservation select {order} + 1000, 1, level_no, {units} from level",
+        "update orders set canceled = true where order_no = {order}",
+        "update order_line set quantity_micro = 0 where order_no = {order}",
+    ]
+    for _ in range(40):
+        for broken in chance.sample(breaks, chance.randint(1, 3)):
+            names = {"bucket": chance.choice(["stocked", "incoming", "damaged", "quarantined"])}
+            numbers = {"units": chance.randint(1, 3), "version": chance.randint(1, 12)}
+            await db.execute(broken.format(**names, **numbers, order=chance.randint(1, 8)))
+        found = await repair(settings(database_url), None)
+        kinds = {one.kind for one in found.after.findings}
+        assert kinds <= {FindingKind.LINE_EXCEEDED, FindingKind.LINE_RETURNED}, found.after.findings
+        rows = await written(db)
+        assert (await repair(settings(database_url), None)).repairs == []
+        assert await written(db) == rows or kinds
 
 
 async def test_what_has_no_truth_to_go_by_stays_a_finding(db: "Connection", database_url: str) -> None:

@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
+
     from worker.bulk.rows import Imported
     from worker.dev.simulate import Simulated
     from worker.inspect.audit import Audit
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 LEVELS_SHOWN = 12
 NOTE_LENGTH_MAX = 90
+TO_THE_SECOND = len("2026-05-04T12:30:00")
 
 _LEVEL_COLUMNS = (
     "stocked",
@@ -41,7 +44,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     """A table; columns whose name begins with `#` hold figures."""
     made = Table(title=title, title_justify="left")
     for column in columns:
-        made.add_column(column.removeprefix("#"), justify="right" if column.startswith("#") else "left")
+        justify: JustifyMethod = "right" if column.startswith("#") else "left"
+        made.add_column(column.removeprefix("#"), justify=justify, overflow="fold")
     for row in rows:
         made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     return made
@@ -173,12 +177,10 @@ def why(found: "Why") -> RenderableType:
         (
             row["location_id"],
             row["level_version"],
-            row["at"],
+            (row["at"] or "")[:TO_THE_SECOND],
             row["type"],
-            row["event_id"],
-            row["source"],
-            row["order_id"],
-            row["line_item_id"],
+            f"{row['event_id']} ({row['source']})",
+            "" if row["order_id"] is None else f"{row['order_id']} {row['line_item_id'] or ''}",
             row["bucket"],
             _signed(row["delta"]),
             *(row[bucket] for bucket in seen),
@@ -186,7 +188,7 @@ def why(found: "Why") -> RenderableType:
         for row in found.movements
     )
     sums = ((row["location_id"], row["bucket"], row["type"], _signed(row["delta"])) for row in found.sums)
-    cause = ("time", "type", "event", "source", "order", "line")
+    cause = ("time", "type", "event", "order, line")
     columns = ("location", "#version", *cause, "bucket", "#change", *(f"#{bucket}" for bucket in seen))
     level_columns = ("location", *(f"#{column}" for column in _LEVEL_COLUMNS))
     stands = ((row["location_id"], *(row[column] for column in _LEVEL_COLUMNS)) for row in found.levels)
