@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from schemas.carts import CartValidated
+from schemas.carts import CartReleased, CartValidated
 from schemas.catalogue import (
     LocationCreated,
     LocationDeleted,
@@ -18,6 +18,7 @@ from schemas.contract import Contract
 from schemas.event_type import EventType
 from schemas.internal import (
     AuditRepaired,
+    CartHoldExpired,
     LocationEvacuated,
     OrderImported,
     ReservationReallocated,
@@ -52,6 +53,7 @@ EventData = (
     | TransferShipped
     | TransferReceived
     | CartValidated
+    | CartReleased
     | OrderPlaced
     | OrderUpdated
     | OrderCanceled
@@ -59,6 +61,7 @@ EventData = (
     | FulfillmentCanceled
     | OrderReturned
     | ReservationMoved
+    | CartHoldExpired
     | AuditRepaired
     | OrderImported
     | StockImported
@@ -83,6 +86,7 @@ INPUTS: Final[Mapping[str, type[Contract]]] = MappingProxyType(
         EventType.TRANSFER_SHIPPED: TransferShipped,
         EventType.TRANSFER_RECEIVED: TransferReceived,
         EventType.CART_VALIDATED: CartValidated,
+        EventType.CART_RELEASED: CartReleased,
         EventType.ORDER_PLACED: OrderPlaced,
         EventType.ORDER_UPDATED: OrderUpdated,
         EventType.ORDER_CANCELED: OrderCanceled,

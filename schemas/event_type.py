@@ -19,6 +19,7 @@ class EventType(StrEnum):
     TRANSFER_SHIPPED = "transfer.shipped"
     TRANSFER_RECEIVED = "transfer.received"
     CART_VALIDATED = "cart.validated"
+    CART_RELEASED = "cart.released"
     ORDER_PLACED = "order.placed"
     ORDER_UPDATED = "order.updated"
     ORDER_CANCELED = "order.canceled"
@@ -26,6 +27,7 @@ class EventType(StrEnum):
     FULFILLMENT_CANCELED = "fulfillment.canceled"
     ORDER_RETURNED = "order.returned"
     RESERVATION_MOVED = "reservation.moved"
+    CART_HOLD_EXPIRED = "cart.hold_expired"
     AUDIT_REPAIRED = "audit.repaired"
     ORDER_IMPORTED = "order.imported"
     STOCK_IMPORTED = "stock.imported"
@@ -41,6 +43,7 @@ class EventType(StrEnum):
 
 _INTERNAL = frozenset(
     (
+        EventType.CART_HOLD_EXPIRED,
         EventType.AUDIT_REPAIRED,
         EventType.ORDER_IMPORTED,
         EventType.STOCK_IMPORTED,

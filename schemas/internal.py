@@ -10,6 +10,14 @@ from schemas.orders import Disposition, OrderLine, Policy, Strategy
 from schemas.quantity import LineQuantity, StockQuantity
 
 
+class CartHoldExpired(Contract):
+    """The time of a cart's hold is over."""
+
+    cart_id: Id
+    generation: int
+    """Which of the cart's holds it was."""
+
+
 class AuditRepaired(Contract):
     """An audit found a level or an order that contradicts itself: it is put right."""
 

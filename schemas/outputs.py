@@ -194,6 +194,8 @@ class CartLineResult(Contract):
     available: SpelledQuantity | None
     """None: not managed, and so without end."""
     short: bool
+    held: Array[UnitsAtLocation] = ()
+    """What is held for the line from now on, where the cart asked for that."""
 
 
 class CartResult(Answer):
@@ -204,6 +206,25 @@ class CartResult(Answer):
     lines: Array[CartLineResult] = ()
     short_lines: Array[ShortLine] = ()
     unknown_variants: Array[Id] = ()
+    held_until: AwareDatetime | None = None
+    """When what this event holds for the cart is given up again."""
+
+
+class ReleasedCartLine(Contract):
+    """A cart's line with what was held for it."""
+
+    line_item_id: Id
+    released: Array[UnitsAtLocation]
+
+
+class CartReleasedResult(Answer):
+    """Answers cart.released, and tells that a hold's time was over."""
+
+    type: Literal["cart.released", "cart.hold_expired"]
+    cart_id: Id
+    reason: Literal["released", "expired"] | None = None
+    """Why the cart holds nothing more; None where it held nothing."""
+    lines: Array[ReleasedCartLine] = ()
 
 
 class OrderAnswer(Answer):
@@ -396,6 +417,7 @@ EventResult = Annotated[
     | StockImportedResult
     | TransferResult
     | CartResult
+    | CartReleasedResult
     | OrderPlacedResult
     | OrderUpdatedResult
     | OrderCanceledResult
@@ -475,9 +497,10 @@ class ThresholdAlert(Alert):
 
 
 class UncoveredLine(Contract):
-    """An order line that has reserved what is not there, or no longer sold from there."""
+    """A line of an order or a cart that has reserved what is not there, or no longer sold from there."""
 
-    order_id: Id
+    order_id: Id | None = None
+    cart_id: Id | None = None
     line_item_id: Id
     quantity: SpelledQuantity
 
@@ -488,7 +511,7 @@ class OversoldAlert(Alert):
     kind: Literal["oversold"]
     shortfall: SpelledQuantity
     uncovered: Array[UncoveredLine]
-    """Newest order first."""
+    """Newest order first, what is held for carts before all."""
 
 
 class OrphanedAlert(Alert):

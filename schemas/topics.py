@@ -68,6 +68,7 @@ INPUT_TOPICS: Final = (
     InputTopic(EventType.TRANSFER_SHIPPED, "transfer_id"),
     InputTopic(EventType.TRANSFER_RECEIVED, "transfer_id"),
     InputTopic(EventType.CART_VALIDATED, "cart_id"),
+    InputTopic(EventType.CART_RELEASED, "cart_id"),
     InputTopic(EventType.ORDER_PLACED, "order_id"),
     InputTopic(EventType.ORDER_UPDATED, "order_id"),
     InputTopic(EventType.ORDER_CANCELED, "order_id"),

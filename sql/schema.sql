@@ -57,6 +57,17 @@ create table bucket (
     constraint bucket_pkey PRIMARY KEY (bucket_no)
 );
 
+create table cart (
+    cart_no bigint not null generated always as identity,
+    cart_id text collate "C" not null,
+    generation integer not null default 0,
+    expires_at timestamp with time zone,
+    order_id text collate "C",
+    constraint cart_cart_id_key UNIQUE (cart_id),
+    constraint cart_ordered_holds_nothing CHECK (((order_id IS NULL) OR (expires_at IS NULL))),
+    constraint cart_pkey PRIMARY KEY (cart_no)
+) with (fillfactor=50);
+
 create table catalogue_state (
     singleton boolean not null default true,
     catalogue_version bigint not null default 0,
@@ -157,6 +168,15 @@ create table fulfillment_part (
     quantity bigint not null,
     constraint fulfillment_part_pkey PRIMARY KEY (order_no, fulfillment_no, part_no),
     constraint fulfillment_part_quantity_check CHECK ((quantity > 0))
+);
+
+create table hold (
+    cart_no bigint not null,
+    line_item_id text not null,
+    level_no integer not null,
+    quantity bigint not null,
+    constraint hold_pkey PRIMARY KEY (cart_no, line_item_id, level_no),
+    constraint hold_quantity_check CHECK ((quantity > 0))
 );
 
 create table inventory_item (
@@ -273,6 +293,7 @@ create table movement (
     delta bigint not null,
     order_no bigint,
     line_no smallint,
+    cart_no bigint,
     constraint movement_delta_check CHECK ((delta <> 0)),
     constraint movement_pkey PRIMARY KEY (level_no, version)
 );
@@ -527,9 +548,13 @@ CREATE INDEX batch_archive_batch_id ON ONLY public.batch_archive USING btree (ba
 
 CREATE INDEX batch_unpublished ON public.batch USING btree (batch_id) WHERE (published_at IS NULL);
 
+CREATE INDEX cart_expires_at ON public.cart USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
 CREATE INDEX event_archive_seq ON ONLY public.event_archive USING btree (seq);
 
 CREATE INDEX event_seq ON public.event USING brin (seq);
+
+CREATE INDEX hold_level_no ON public.hold USING btree (level_no);
 
 CREATE UNIQUE INDEX inventory_item_sku ON public.inventory_item USING btree (sku) WHERE (known AND (sku IS NOT NULL));
 
@@ -580,7 +605,30 @@ create view v_held as
     r.line_no,
     r.quantity
    FROM (reservation r
-     JOIN order_line l ON (((l.order_no = r.order_no) AND (l.line_no = r.line_no))));
+     JOIN order_line l ON (((l.order_no = r.order_no) AND (l.line_no = r.line_no))))
+UNION ALL
+ SELECT h.level_no,
+    NULL::bigint AS order_no,
+    NULL::smallint AS line_no,
+    h.quantity
+   FROM (hold h
+     JOIN cart c ON ((c.cart_no = h.cart_no)));
+
+create view v_hold as
+ SELECT c.cart_id,
+    h.line_item_id,
+    i.inventory_item_id,
+    i.sku,
+    l.location_id,
+    units(h.quantity, i.decimal_places) AS quantity,
+    c.expires_at,
+    h.cart_no,
+    h.level_no
+   FROM ((((hold h
+     JOIN cart c ON ((c.cart_no = h.cart_no)))
+     JOIN level v ON ((v.level_no = h.level_no)))
+     JOIN inventory_item i ON ((i.item_no = v.item_no)))
+     JOIN location l ON ((l.location_no = v.location_no)));
 
 create view v_ledger as
  SELECT level_no,
@@ -626,14 +674,16 @@ create view v_movement as
     o.order_id,
     ol.line_item_id,
     m.event_seq,
-    m.level_no
-   FROM ((((((movement m
+    m.level_no,
+    c.cart_id
+   FROM (((((((movement m
      JOIN bucket b ON ((b.bucket_no = m.bucket)))
      JOIN level v ON ((v.level_no = m.level_no)))
      JOIN inventory_item i ON ((i.item_no = v.item_no)))
      JOIN location l ON ((l.location_no = v.location_no)))
      LEFT JOIN orders o ON ((o.order_no = m.order_no)))
-     LEFT JOIN order_line ol ON (((ol.order_no = m.order_no) AND (ol.line_no = m.line_no))));
+     LEFT JOIN order_line ol ON (((ol.order_no = m.order_no) AND (ol.line_no = m.line_no))))
+     LEFT JOIN cart c ON ((c.cart_no = m.cart_no)));
 
 create view v_parked as
  SELECT p.event_id,
@@ -1002,6 +1052,13 @@ begin
     from orders as o
     where o.order_no = any(finished);
 
+    -- Carts are locked before orders elsewhere: one that a batch holds is left for good.
+    delete from cart where cart_no in (
+        select c.cart_no from orders as o
+        inner join cart as c on c.cart_id = o.cart_id and c.order_id = o.order_id
+        where o.order_no = any(finished)
+        for update of c skip locked
+    );
     delete from left_behind where order_no = any(finished);
     delete from order_return_part where order_no = any(finished);
     delete from order_return_line where order_no = any(finished);
@@ -1060,6 +1117,9 @@ begin
     update reservation as r set quantity = r.quantity * factor
     from level as l where l.item_no = finer_item_no and r.level_no = l.level_no;
 
+    update hold as h set quantity = h.quantity * factor
+    from level as l where l.item_no = finer_item_no and h.level_no = l.level_no;
+
     update fulfillment_part as p set quantity = p.quantity * factor
     from level as l where l.item_no = finer_item_no and p.level_no = l.level_no;
 
@@ -1108,7 +1168,9 @@ begin
     for level_found in
         select l.* from unnest(level_nos) as u (level_no) inner join level as l on l.level_no = u.level_no
     loop
-        missing := level_found.reserved;
+        missing := level_found.reserved - coalesce(
+            (select sum(h.quantity) from hold as h where h.level_no = level_found.level_no), 0
+        );
         upto := level_found.version;
         found_orders := '{}';
         found_lines := '{}';
@@ -1250,6 +1312,12 @@ grant select on batch_archive to inventory_worker;
 
 grant select on bucket to inventory_worker;
 
+grant insert on cart to inventory_worker;
+
+grant select on cart to inventory_worker;
+
+grant update on cart to inventory_worker;
+
 grant select on catalogue_state to inventory_worker;
 
 grant update on catalogue_state to inventory_worker;
@@ -1287,6 +1355,12 @@ grant select on fulfillment_line to inventory_worker;
 grant insert on fulfillment_part to inventory_worker;
 
 grant select on fulfillment_part to inventory_worker;
+
+grant delete on hold to inventory_worker;
+
+grant insert on hold to inventory_worker;
+
+grant select on hold to inventory_worker;
 
 grant insert on inventory_item to inventory_worker;
 
@@ -1415,6 +1489,8 @@ grant update on transfer_line to inventory_worker;
 grant select on v_event to inventory_worker;
 
 grant select on v_held to inventory_worker;
+
+grant select on v_hold to inventory_worker;
 
 grant select on v_ledger to inventory_worker;
 

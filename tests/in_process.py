@@ -17,7 +17,7 @@ from worker.runtime.assignment import Batch, CaughtUp
 from worker.runtime.backoff import Backoff
 from worker.runtime.catalogue import CatalogueCache
 from worker.runtime.database import open_pool
-from worker.runtime.decode import Position, RawRecord
+from worker.runtime.decode import Arrival, Position, RawRecord
 from worker.runtime.due import Due, DueSettings
 from worker.runtime.interned import Interned
 from worker.runtime.load import Loader, Usual
@@ -199,6 +199,8 @@ class InProcessWorker:
     ) -> None:
         self.caught_up: dict[TopicPartition, CaughtUp] = {}
         """Partitions that are said to be read to their end, beside those of the batches."""
+        self.present: datetime | None = None
+        """Taken for the present; None: as the clock says."""
         self.name = name
         self.pool = pool
         self.committed_offsets: dict[TopicPartition, int] = {}
@@ -207,7 +209,9 @@ class InProcessWorker:
         writer = AnswerWriter(SOURCE, GROUP, "0")
         self.processor = WatchedProcessor(
             ProcessorSettings(worker=name, consumer_group=GROUP, publish_lease=publish_lease),
-            Loader(CatalogueCache(), interned, TYPES_BY_TOPIC, timedelta(days=7), usual),
+            Loader(
+                CatalogueCache(), interned, TYPES_BY_TOPIC, timedelta(days=7), usual, lambda: self.present
+            ),
             interned,
             writer,
         )
@@ -246,6 +250,11 @@ class InProcessWorker:
         told = await self.publish()
         await self.pipeline.drain()
         return told
+
+    async def tell_itself(self, *arrivals: Arrival) -> list[OutRecord]:
+        """Carries events of its own to their end; what was published because of them."""
+        await self.pipeline._judge(Work(arrivals=arrivals))
+        return await self.publish()
 
     async def judge(self, *records: RawRecord) -> None:
         """Carries one batch to its commits, and publishes nothing."""

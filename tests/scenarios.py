@@ -247,8 +247,21 @@ def _carried(words: _Words) -> list[Json]:
 
 
 def _cart(subject: str, words: _Words) -> tuple[str, Json]:
-    """`cart c1: 2 shirt, 1 mug`."""
-    return "cart.validated", {"cart_id": subject, "sales_channel_id": "web", "lines": _ordered(words)}
+    """`cart c1: 2 shirt, 1 mug`, `cart c1: 2 shirt hold=60`: held for so many seconds."""
+    data: Json = {"cart_id": subject, "sales_channel_id": "web", "lines": _ordered(words)}
+    if "hold" in words.options:
+        data["hold"] = {"ttl_seconds": int(words.options.pop("hold"))}
+    return "cart.validated", data
+
+
+def _release(subject: str, _: _Words) -> tuple[str, Json]:
+    """`release c1`."""
+    return "cart.released", {"cart_id": subject}
+
+
+def _expire(subject: str, _: _Words) -> tuple[str, Json]:
+    """`expire c1 generation=1`: the time of its first hold is over."""
+    return "cart.hold_expired", {"cart_id": subject}
 
 
 def _place(subject: str, words: _Words) -> tuple[str, Json]:
@@ -343,6 +356,8 @@ VERBS: Mapping[str, Callable[[str, _Words], tuple[str, Json]]] = {
     "transfer": _transfer,
     "arrive": _arrive,
     "cart": _cart,
+    "release": _release,
+    "expire": _expire,
     "place": _place,
     "edit": _edit,
     "cancel": _cancel,

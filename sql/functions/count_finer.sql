@@ -44,6 +44,9 @@ begin
     update reservation as r set quantity = r.quantity * factor
     from level as l where l.item_no = finer_item_no and r.level_no = l.level_no;
 
+    update hold as h set quantity = h.quantity * factor
+    from level as l where l.item_no = finer_item_no and h.level_no = l.level_no;
+
     update fulfillment_part as p set quantity = p.quantity * factor
     from level as l where l.item_no = finer_item_no and p.level_no = l.level_no;
 

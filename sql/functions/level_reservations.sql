@@ -1,8 +1,8 @@
--- What is reserved of levels, without an index on the hot table: found through the ledger.
+-- What orders reserve of levels, without an index on the hot table: found through the ledger.
 --
 -- Parameters: level numbers. Locks: none (the items are locked by whoever decides on the answer).
 -- Every reservation has a movement of its line on its level. So the ledger is walked from its newest entry back,
--- a piece at a time, until the reservations found make up what the level has reserved: open orders are young,
+-- a piece at a time, until the reservations found make up what the level has reserved for others than carts: open orders are young,
 -- and the walk is short. Where the ledger does not reach that far back, the whole table is read.
 create or replace function level_reservations_v1(level_nos int [])
 returns table (level_no int, order_no bigint, line_no smallint, quantity bigint)
@@ -23,7 +23,9 @@ begin
     for level_found in
         select l.* from unnest(level_nos) as u (level_no) inner join level as l on l.level_no = u.level_no
     loop
-        missing := level_found.reserved;
+        missing := level_found.reserved - coalesce(
+            (select sum(h.quantity) from hold as h where h.level_no = level_found.level_no), 0
+        );
         upto := level_found.version;
         found_orders := '{}';
         found_lines := '{}';

@@ -22,7 +22,8 @@ moved as (
         coalesce(s.source, x.source) as source,
         coalesce(t.type, x.type) as type,
         coalesce(o.order_id, f.order_id) as order_id,
-        coalesce(ol.line_item_id, f.line_item_id) as line_item_id
+        coalesce(ol.line_item_id, f.line_item_id) as line_item_id,
+        c.cart_id
     from place as p
     inner join movement as m on m.level_no = p.level_no
     inner join bucket as b on b.bucket_no = m.bucket
@@ -32,6 +33,7 @@ moved as (
     left join batch as a on a.batch_id = m.event_seq / 8192
     left join orders as o on o.order_no = m.order_no
     left join order_line as ol on ol.order_no = m.order_no and ol.line_no = m.line_no
+    left join cart as c on c.cart_no = m.cart_no
     left join event_archive as x on x.seq = m.event_seq and e.event_id is null
     left join batch_archive as y on y.batch_id = m.event_seq / 8192 and a.batch_id is null
     left join lateral (
@@ -45,7 +47,8 @@ moved as (
     union all
     select
         m.level_no, m.version, m.delta, m.bucket, m.event_seq, m.at, coalesce(x.event_id, e.event_id),
-        coalesce(x.source, e.source), coalesce(x.type, e.type), m.order_id, m.line_item_id
+        coalesce(x.source, e.source), coalesce(x.type, e.type), m.order_id, m.line_item_id,
+        null as cart_id
     from place as p
     inner join movement_archive as m on m.level_no = p.level_no
     left join event_archive as x on x.seq = m.event_seq
@@ -106,6 +109,7 @@ select
     w.type,
     w.order_id,
     w.line_item_id,
+    w.cart_id,
     w.bucket,
     trim_scale(w.delta) as delta,
     trim_scale(w.stocked) as stocked,

@@ -14,7 +14,7 @@ import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -76,7 +76,7 @@ T = TypeVar("T")
 WRONG_LEVELS = """
     select v.* from level as v
     cross join lateral (
-        select coalesce(sum(r.quantity), 0) as reserved from reservation as r where r.level_no = v.level_no
+        select coalesce(sum(h.quantity), 0) as reserved from v_held as h where h.level_no = v.level_no
     ) as held
     cross join lateral (
         select count(*) as version,
@@ -106,7 +106,7 @@ EMPTIED = """
         source, topic, inventory_item, variant, recipe, recipe_part, location, sales_channel, level,
         set_guard, orders, order_line, reservation, fulfillment, fulfillment_line, fulfillment_part,
         order_return, order_return_line, order_return_part, movement, event, parked, dead_letter, batch,
-        consumer_progress, transfer, transfer_line, availability, ledger_gap
+        consumer_progress, cart, hold, transfer, transfer_line, availability, ledger_gap
     restart identity;
     update catalogue_state set catalogue_version = 0;
     delete from availability_state;
@@ -181,6 +181,7 @@ VARIANTS: dict[str, Json] = {
 }
 variant_ids = st.sampled_from(sorted(VARIANTS))
 location_ids = st.sampled_from(["A", "B"])
+cart_ids = st.sampled_from(["c1", "c2"])
 order_ids = st.sampled_from(["o1", "o2", "o3"])
 skus = st.sampled_from(["S1", "S2", "S3"])
 small = st.integers(1, 3)
@@ -225,6 +226,7 @@ placements = event(
     lines=ordered_lines,
     strategy=st.sampled_from([None, "most_available", "random"]),
     policy=st.sampled_from([None, None, "partial", "backorder"]),
+    cart_id=st.none() | cart_ids,
 )
 fulfilments = event(
     "order.fulfilled",
@@ -261,7 +263,14 @@ order_events = st.one_of(
     ),
     event("order.canceled", order_id=order_ids, line_item_ids=st.sampled_from([None, None, ["L1"], ["L2"]])),
     event("fulfillment.canceled", order_id=order_ids, fulfillment_id=st.sampled_from(["f1", "f2"])),
-    event("cart.validated", cart_id=st.just("c1"), sales_channel_id=st.just("web"), lines=ordered_lines),
+    event(
+        "cart.validated",
+        cart_id=cart_ids,
+        sales_channel_id=st.just("web"),
+        lines=ordered_lines,
+        hold=st.sampled_from([None, {"ttl_seconds": 60}]),
+    ),
+    event("cart.released", cart_id=cart_ids),
 )
 events = st.one_of(order_events, order_events, stock_events, catalogue_events)
 
@@ -372,6 +381,10 @@ class Delivery(RuleBasedStateMachine):
     @rule()
     def look_at_what_is_parked_both_at_once(self) -> None:
         self.bench.await_(self._sweep_both())
+
+    @rule(number=st.integers(0, WORKERS - 1))
+    def holds_end(self, number: int) -> None:
+        self.bench.await_(self._end_holds(number))
 
     @rule(number=st.integers(0, WORKERS - 1))
     def publish_what_others_left(self, number: int) -> None:
@@ -603,6 +616,13 @@ class Delivery(RuleBasedStateMachine):
         await self._deliver(other, self._next(other, count_of_other))
         await self._publish(other, [])
         await self._publish(number, [Fate.TAKEN_BY_A_DYING_PROCESS])
+
+    async def _end_holds(self, number: int) -> None:
+        """An hour passes: longer than any hold lasts, too short for deadlines."""
+        worker = self.workers[number]
+        worker.present = datetime.now(UTC) + timedelta(hours=1)
+        await worker.pipeline._sweep()
+        worker.present = None
 
     async def _take_over(self, number: int) -> None:
         await self._end_leases()

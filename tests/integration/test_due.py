@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from worker.runtime.database import Connection
 
 
+LONG_AGO = "2026-01-05T08:00:00Z"
+
+
 @pytest.fixture
 async def db(database_url: str) -> AsyncIterator["Connection"]:
     """The test's own session; at the end the books must be right."""
@@ -178,6 +181,92 @@ async def test_a_deadline_and_what_the_event_waited_for_at_once_give_one_end(
         assert on(Output.DEAD_LETTERS, await overdue) == []
     assert await dead(db) == []
     assert await levels(db) == {"v1@A": "9/1"}
+
+
+async def test_a_hold_whose_time_is_over_is_given_up_by_the_worker_itself(
+    worker: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    await worker.deliver(*shop(topics))
+    held: Json = {"sales_channel_id": "web", "lines": [line("L1", "v1", 7)]}
+    for number in (1, 2):
+        told = await worker.deliver(
+            topics.event("cart.validated", cart_id="c1", hold={"ttl_seconds": 1}, time=LONG_AGO, **held)
+        )
+        assert [answer["outcome"] for answer in answers(told)] == ["applied"]
+        assert await levels(db) == {"v1@A": "10/7"}
+        worker.caught_up = {}
+        await db.execute("update consumer_progress set caught_up_at = null")
+        assert await worker.sweep() == []
+        worker.caught_up = read_everywhere(topics)
+
+        told = await worker.sweep()
+        [answer] = answers(told)
+        assert (answer["type"], answer["cart_id"], answer["reason"]) == ("cart.hold_expired", "c1", "expired")
+        assert [one.key for one in on(Output.RESULTS, told)] == [b"c1"]
+        assert await levels(db) == {"v1@A": "10/0"}
+        assert await worker.sweep() == []
+        answered = await rows_of(db, "select count(*) from v_event where type = 'cart.hold_expired'")
+        assert answered == [(number,)]
+
+
+async def test_an_expiry_read_from_kafka_is_no_event(
+    worker: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    headers = {"ce_specversion": "1.0", "ce_type": "cart.hold_expired", "ce_source": "x", "ce_id": "1"}
+    forged = topics.record(
+        "cart.validated",
+        b'{"cart_id": "c1", "generation": 1}',
+        tuple((name, value.encode()) for name, value in headers.items()),
+    )
+    await worker.deliver(forged)
+    assert [reason for _, reason in await dead(db)] == ["unknown_type"]
+
+
+@pytest.mark.parametrize("first", ["order", "expiry"])
+async def test_an_order_and_the_end_of_its_carts_hold_at_once(
+    database_url: str, worker: InProcessWorker, topics: Topics, db: "Connection", first: str
+) -> None:
+    """Whoever has the cart's row first; the holder is never refused its last units by its own hold."""
+    await worker.deliver(*shop(topics))
+    held: Json = {"sales_channel_id": "web", "lines": [line("L1", "v1", 10)]}
+    await worker.deliver(
+        topics.event("cart.validated", cart_id="c1", hold={"ttl_seconds": 1}, time=LONG_AGO, **held)
+    )
+    order = topics.event("order.placed", event_id="o", order_id="o1", cart_id="c1", **held)
+    async with worker_on(database_url, "w2") as other:
+        sweeping, placing = (other, worker) if first == "order" else (worker, other)
+        sweeping.caught_up = read_everywhere(topics)
+        await db.execute("update consumer_progress set caught_up_at = clock_timestamp()")
+        leader, follower = (placing, sweeping) if first == "order" else (sweeping, placing)
+        gate = leader.processor.at = Gate(Point.UNDER_LOCKS)
+        acts = {placing: lambda: placing.deliver(order), sweeping: sweeping.sweep}
+        leading = asyncio.ensure_future(acts[leader]())
+        await gate.reached()
+        following = asyncio.ensure_future(acts[follower]())
+        await waiting_for_a_lock(db, follower.name)
+        gate.open()
+        told = [*await leading, *await following]
+    expired = "stale" if first == "order" else "applied"
+    assert {answer["type"]: answer["outcome"] for answer in answers(told)} == {
+        "order.placed": "applied",
+        "cart.hold_expired": expired,
+    }
+    assert await levels(db) == {"v1@A": "10/10"}
+    assert await rows_of(db, "select count(*) from hold") == [(0,)]
+
+
+async def test_last_units_that_are_held_are_their_holders_whoever_asks_at_the_same_moment(
+    database_url: str, worker: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    await worker.deliver(*shop(topics))
+    held: Json = {"sales_channel_id": "web", "lines": [line("L1", "v1", 10)]}
+    await worker.deliver(topics.event("cart.validated", cart_id="c1", hold={"ttl_seconds": 600}, **held))
+    own = topics.event("order.placed", event_id="own", order_id="o1", cart_id="c1", **held)
+    strange = topics.event("order.placed", event_id="strange", order_id="o2", **held)
+    async with worker_on(database_url, "w2") as other:
+        told = await asyncio.gather(worker.deliver(own), other.deliver(strange))
+    assert [outcomes(one) for one in told] == [[("own", "applied")], [("strange", "insufficient_stock")]]
+    assert await levels(db) == {"v1@A": "10/10"}
 
 
 async def test_partitions_without_records_are_noted_as_read_and_never_moved(

@@ -9,12 +9,14 @@ import json
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 import asyncpg
 import pytest
 
 from schemas import EventData, EventType
+from schemas.internal import CartHoldExpired
 from schemas.outcome import Outcome
 from schemas.topics import Output
 from tests.books import connected, contradictions, levels, rows_of, waiting_for_a_lock
@@ -32,6 +34,7 @@ from tests.in_process import (
 )
 from tests.scenarios import BUCKETS, Scenario, Told
 from tests.unit.telling import check_step
+from tests.unit.test_scenarios_holds import SCENARIOS as HOLDS
 from tests.unit.test_scenarios_known_failures import SCENARIOS as KNOWN_FAILURES
 from tests.unit.test_scenarios_orders import SCENARIOS as ORDERS
 from tests.unit.test_scenarios_policies import SCENARIOS as POLICIES
@@ -40,7 +43,8 @@ from tests.unit.test_scenarios_stock import SCENARIOS as STOCK
 from worker.domain.decision import Verdict
 from worker.domain.event import Event
 from worker.inspect.state import levels as level_rows
-from worker.runtime.decode import RawRecord
+from worker.runtime.decode import Arrival, RawRecord
+from worker.runtime.internal import internal_arrival
 from worker.runtime.records import OutRecord
 
 if TYPE_CHECKING:
@@ -73,7 +77,10 @@ class Teller:
         self._topics = Topics()
 
     async def tell(self, *told: Told) -> list[OutRecord]:
-        """What the worker says because of these events, as one batch."""
+        """What the worker says because of these events, as one batch; an expiry it tells itself."""
+        if any(one.type == EventType.CART_HOLD_EXPIRED for one in told):
+            (expiry,) = told
+            return await self._worker.tell_itself(_expiry(expiry))
         return await self._worker.deliver(*map(self._record, told))
 
     def _record(self, told: Told) -> RawRecord:
@@ -84,6 +91,15 @@ class Teller:
                 told.type, event_id=told.id, source=told.source, time=time, **told.data
             )
         return self.records[identity]
+
+
+def _expiry(told: Told) -> Arrival:
+    """As the worker tells that the time of a hold is over, but under the scenario's id."""
+    data = CartHoldExpired(**told.data)
+    arrival = internal_arrival(
+        EventType.CART_HOLD_EXPIRED, data, data.cart_id, str(data.generation), datetime.now(UTC)
+    )
+    return arrival._replace(event=arrival.event._replace(source=told.source, event_id=told.id))
 
 
 def verdicts(records: Sequence[OutRecord]) -> list[Verdict]:
@@ -125,6 +141,7 @@ TABLES = [
     *KNOWN_FAILURES,
     *RULINGS,
     *ORDERS,
+    *HOLDS,
     *POLICIES,
     *STOCK,
 ]

@@ -1,21 +1,26 @@
 """Runs a scenario in memory and compares answers and levels with what it expects."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from schemas.outcome import Outcome
 from schemas.quantity import text
-from tests.scenarios import BUCKETS, Scenario, Step
+from tests.scenarios import BEGIN, BUCKETS, Scenario, Step
 from tests.unit.world import World
 from worker.domain.decision import Json, Verdict
 
 LINE_UNITS = {
     "reservations": "holds",
     "waiting": "waits for",
+    "held": "has held",
     "released": "releases",
     "shipments": "ships",
     "restocked": "restocks",
 }
 """Units at locations that an answer tells of a line, and the verb of their facts."""
+
+
+REASONS = {"released": "was released", "expired": "expired"}
 
 
 def run(scenario: Scenario) -> World:
@@ -58,6 +63,7 @@ def facts(told: Sequence[Verdict], event_id: str) -> Iterator[str]:
 
 
 def _facts_of(answer: Json) -> Iterator[str]:
+    yield from _hold_facts(answer)
     if "waits_for" in answer:
         yield "waits for {kind} {key}".format(**answer["waits_for"])
     for variant_id in answer.get("unknown_variants", ()):
@@ -80,6 +86,14 @@ def _facts_of(answer: Json) -> Iterator[str]:
         yield f"{answer['from_incoming']} were incoming"
     if "order_revision" in answer:
         yield f"revision {answer['order_revision']}"
+
+
+def _hold_facts(answer: Json) -> Iterator[str]:
+    if "held_until" in answer:
+        seconds = (datetime.fromisoformat(answer["held_until"]) - BEGIN).total_seconds()
+        yield f"held until {seconds:g}"
+    if answer.get("reason") in REASONS:
+        yield f"because it {REASONS[answer['reason']]}"
 
 
 def _line_facts(line: Json) -> Iterator[str]:
@@ -113,7 +127,8 @@ def _alerts(verdict: Verdict) -> Iterator[str]:
         for line in alert.get("lines", ()):
             yield "orphaned {order_id}/{line_item_id} {quantity}".format(**line)
         for line in alert.get("uncovered", ()):
-            yield "uncovered {order_id}/{line_item_id} {quantity}".format(**line)
+            holder = line.get("order_id") or line["cart_id"]
+            yield "uncovered {0}/{line_item_id} {quantity}".format(holder, **line)
 
 
 def check_levels(world: World, scenario: Scenario) -> None:

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 from schemas import INPUTS, EventType
 from schemas.contract import Contract
-from schemas.internal import LocationEvacuated, ReservationReallocated, VariantRemoved
+from schemas.internal import CartHoldExpired, LocationEvacuated, ReservationReallocated, VariantRemoved
 from schemas.orders import OrderPlaced, Policy, Strategy
 from schemas.outcome import Outcome
 from schemas.outputs import OUTPUTS
@@ -31,6 +31,7 @@ from worker.domain.decision import Decision, Finer, Lacking, Verdict
 from worker.domain.event import HASH_VERSION, Event
 from worker.domain.model import (
     Bucket,
+    Cart,
     Catalogue,
     Guard,
     Level,
@@ -48,6 +49,7 @@ from worker.domain.needs import Needs, edited_variant_ids, item_ids_made, needs_
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 UNTIL = NOW + timedelta(days=7)
 OWN: dict[str, type[Contract]] = {
+    "cart.hold_expired": CartHoldExpired,
     "location.evacuated": LocationEvacuated,
     "reservation.reallocated": ReservationReallocated,
     "variant.removed": VariantRemoved,
@@ -71,6 +73,7 @@ class State:
     orders: dict[str, Order] = field(default_factory=dict)
     set_guards: dict[SetKey, Guard] = field(default_factory=dict)
     transfers: dict[str, Transfer] = field(default_factory=dict)
+    carts: dict[str, Cart] = field(default_factory=dict)
 
 
 @dataclass
@@ -140,6 +143,8 @@ class World:
         catalogue.channel_nos = {one: self._no("channel", one) for one in needs.channel_ids_made}
         made = (one for event in batch for one in item_ids_made(event, catalogue.items_by_sku))
         catalogue.item_nos = {one: self._no("item", one) for one in made}
+        for cart_id in needs.cart_ids:
+            self.state.carts.setdefault(cart_id, Cart(self._no("cart", cart_id), cart_id))
         for transfer_id in needs.transfer_ids:
             transfer = Transfer(self._no("transfer", transfer_id), transfer_id)
             self.state.transfers.setdefault(transfer_id, transfer)
@@ -185,6 +190,10 @@ class World:
             order.parked = self._parked_of(order.order_id)
         locked = {item.item_no for item in (*view.items_by_id.values(), *view.items_by_sku.values())}
         locked |= set(view.item_nos.values())
+        carts = {
+            one: cart for one, cart in state.carts.items() if one in needs.cart_ids | needs.cart_ids_read
+        }
+        locked |= {held.level.item.item_no for one in needs.cart_ids for held in carts[one].holds}
         transfers = {one: state.transfers[one] for one in needs.transfer_ids}
         locked |= {item_no for transfer in transfers.values() for item_no in transfer.lines}
         locked |= _items_of(view, needs.variant_ids)
@@ -205,6 +214,7 @@ class World:
             items_locked=frozenset(locked),
             set_guards=state.set_guards,
             reservations_by_level=reservations,
+            carts=carts,
             transfers=transfers,
             links=links,
         )
@@ -221,7 +231,13 @@ class World:
             for one in line.reservations
             if one.level.level_no == level.level_no and one.quantity
         ]
-        return sorted(found, key=lambda one: one.order_no)
+        found.sort(key=lambda one: one.order_no or 0)
+        return found + [
+            LevelReservation(None, None, held.line_item_id, held.quantity, cart.cart_id)
+            for cart in self.state.carts.values()
+            for held in cart.holds
+            if held.level.level_no == level.level_no
+        ]
 
     # ── Writes ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -296,8 +312,14 @@ class World:
                 for one in line.reservations:
                     assert one.quantity > 0
                     held[_place(one.level)] += one.quantity
+        for cart in self.state.carts.values():
+            assert bool(cart.holds) == (cart.expires_at is not None)
+            assert not (cart.holds and cart.order_id)
+            for hold in cart.holds:
+                assert hold.quantity > 0
+                held[_place(hold.level)] += hold.quantity
         for level in self.levels():
-            assert level.reserved == held[_place(level)], "I1: reserved is the sum of reservations"
+            assert level.reserved == held[_place(level)], "I1: reserved is the sum of reservations and holds"
             assert min(level.stocked, level.reserved, level.incoming, level.damaged, level.quarantined) >= 0
             assert level.reserved <= level.stocked + level.shortfall, "I2: nothing is oversold"
             assert level.shortfall == max(0, level.reserved - level.stocked)

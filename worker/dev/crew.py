@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from worker.runtime.app import OnJudged, Worker
 from worker.runtime.errors import Fatal
+from worker.runtime.load import Present, by_the_clock
 from worker.settings import Settings
 
 T = TypeVar("T")
@@ -50,10 +51,14 @@ class Crew:
 
 
 @asynccontextmanager
-async def crew(settings: Settings, count: int, on_judged: OnJudged) -> AsyncIterator[Crew]:
-    """So many workers for the block, stopped in order at its end."""
+async def crew(
+    settings: Settings, count: int, on_judged: OnJudged, present: Present = by_the_clock
+) -> AsyncIterator[Crew]:
+    """So many workers for the block, stopped in order at its end; `present` is their clock."""
     names = [f"{settings.worker_name or 'dev'}-{number}" for number in range(1, count + 1)]
-    workers = Crew([Worker(settings.model_copy(update={"worker_name": name}), on_judged) for name in names])
+    workers = Crew(
+        [Worker(settings.model_copy(update={"worker_name": name}), on_judged, present) for name in names]
+    )
     try:
         yield workers
     finally:

@@ -13,6 +13,7 @@ import hashlib
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class LineRecord:
     type: str | None = None
     event_id: str | None = None
     source: str | None = None
+    time: datetime | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     """The event's data as far as it can be read, to find its subject; floats have lost their spelling."""
 
@@ -114,7 +116,17 @@ def _event(line_no: int, members: Mapping[str, msgspec.Raw], line: bytes, made_i
     raw = members.get("data")
     value = None if raw is None else bytes(raw)
     data = _object_of(raw)
-    return LineRecord(line_no, topic, _key(data), headers, value, type_name, event_id, source, data)
+    time = _time(_text(members.get("time")))
+    return LineRecord(line_no, topic, _key(data), headers, value, type_name, event_id, source, time, data)
+
+
+def _time(text: str | None) -> datetime | None:
+    """The event's time, where the line tells one that can be read."""
+    try:
+        time = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time is not None and time.tzinfo is not None else None
 
 
 def _as_told(line_no: int, raw: msgspec.Raw) -> LineRecord:

@@ -1,5 +1,8 @@
 """Feeds records to the worker's topics, and knows when all that came of them is judged.
 
+Time is the events': what is due by the time of the next event to be sent is applied before it (rulings "Carts
+and holds"), and nothing else, however late it is really.
+
 Settled means: the record is answered, parked or a dead letter, and no parked event is left whose prerequisite
 is there. Workers of this process say so as soon as it is so. Others of the group cannot: what they judged is
 found in the database, which is asked now and then.
@@ -8,6 +11,7 @@ found in the database, which is asked now and then.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
     from worker.runtime.database import Connection
 
+DUE_BY = sql.query("due_by")
 FEED_BEHIND, PARKED_READY_READ = sql.query("feed_behind"), sql.query("parked_ready_read")
 
 TELLING_S = 0.03
@@ -47,6 +52,8 @@ class Feeder:
         self._unsettled: dict[TopicPartition, int] = {}
         self._judged: dict[TopicPartition, int] = {}
         self._told = asyncio.Event()
+        self.time: datetime | None = None
+        """The present: the latest time of an event so far; None while none has told one."""
         self.line_nos: dict[tuple[str, int, int], int] = {}
         """Line by topic, partition and offset, of all that was sent."""
 
@@ -58,6 +65,19 @@ class Feeder:
             self.line_nos[stored.topic, stored.partition, stored.offset] = record.line_no
             partition = TopicPartition(stored.topic, stored.partition)
             self._unsettled[partition] = max(stored.offset + 1, self._unsettled.get(partition, 0))
+
+    async def reached(self, time: datetime) -> None:
+        """Let workers apply what is due by this time. Raises Fatal when that hangs."""
+        if self.time is not None and time <= self.time:
+            return
+        self.time = time
+        try:
+            async with asyncio.timeout(SETTLED_S_MAX):
+                while await self._connection.fetchval(DUE_BY, time):  # noqa: ASYNC110  # Postgres
+                    await asyncio.sleep(LOOK_AGAIN_S_MIN)
+        except TimeoutError:
+            message = f"what is due by {time.isoformat()} is not applied after {SETTLED_S_MAX:g} s"
+            raise Fatal(message) from None
 
     async def settled(self) -> None:
         """Wait until everything sent is judged, and what it released too. Raises Fatal when that hangs."""

@@ -45,6 +45,8 @@ CLOSING = 955
 """What would come later comes just before."""
 
 ORDERS = 420
+HOLDING, HOLD_S = 0.25, 900
+"""How many of the carts that are left hold their lines, and for how long."""
 CARTS_LEFT = 150
 RUN_ORDERS = 70
 """Orders in the run on the limited prints."""
@@ -232,7 +234,7 @@ class _Day:
 
     def _trade(self) -> None:
         for _ in range(CARTS_LEFT):
-            self._cart(self._minute(), self._channel(), self._lines("left"))
+            self._leave_cart(self._minute())
         for number in range(1, ORDERS + 1):
             order_id = f"order-{number:04d}"
             order = _Order(order_id, self._channel(), self._minute(), self._lines(order_id))
@@ -240,6 +242,16 @@ class _Day:
             self._place(order)
             self._orders.append(order)
         self._orders.sort(key=lambda order: order.minute)
+
+    def _leave_cart(self, minute: float) -> None:
+        """A cart that becomes no order. Every fourth holds its lines, until it is emptied or for too long."""
+        cart_id = self._cart(minute, self._channel(), self._lines("left"))
+        chance = self._random.random()
+        if chance < HOLDING:
+            good = self._pick(Kind.PIECE)
+            self._cart(minute + 1, WEB, [("left-l1", good, 1)], cart_id, hold={"ttl_seconds": HOLD_S})
+        if chance < HOLDING / 2:
+            self._add("cart.released", _SOURCES[WEB], minute + 6, {"cart_id": cart_id})
 
     def _channel(self) -> str:
         return self._random.choices(list(CHANNELS), (6, 3, 2, 1))[0]
@@ -259,12 +271,15 @@ class _Day:
         channel: str,
         lines: Sequence[tuple[str, Good, float]],
         cart_id: str | None = None,
-    ) -> None:
+        **more: object,
+    ) -> str:
         if cart_id is None:
             number = self._numbers["carts"] = self._numbers.get("carts", 0) + 1
             cart_id = f"cart-left-{number:04d}"
-        data = {"cart_id": cart_id, "sales_channel_id": channel, "lines": [_line(*line) for line in lines]}
+        lines_data = [_line(*line) for line in lines]
+        data = {"cart_id": cart_id, "sales_channel_id": channel, "lines": lines_data, **more}
         self._add("cart.validated", _SOURCES[channel], minute, data)
+        return cart_id
 
     def _place(self, order: _Order, *, late: float = 0.0, **more: object) -> Json:
         data = {

@@ -2,8 +2,9 @@
 
 Events about orders, carts and reservations change places; catalogue and stock events stay where they are and
 nothing passes them: a count before a shipment is not the same as after it, and an order placed before a
-location was stocked may be served from elsewhere. So the file is cut at those events, and each segment
-between them is shuffled.
+location was stocked may be served from elsewhere. Nor does anything pass a cart that takes or gives up a
+hold, as others find less or more then. So the file is cut at those events, and each segment between them is
+shuffled.
 
 Some events of one order do not commute either, whatever the worker does. They keep their order among each
 other: placements of the same order, news under one fulfilment, return or event id (the first one counts),
@@ -26,8 +27,10 @@ ALTERING = (EventType.ORDER_UPDATED, EventType.ORDER_CANCELED, EventType.FULFILL
 
 
 def is_movable(record: LineRecord) -> bool:
-    """Whether the record changes places: an event about an order, a cart or a reservation."""
-    return record.type is not None and record.type.startswith(MOVABLE)
+    """Whether the record changes places: an event about an order, a cart or a reservation, but for holds."""
+    if record.type is None or record.type == EventType.CART_RELEASED or "hold" in record.data:
+        return False
+    return record.type.startswith(MOVABLE)
 
 
 def segments(records: Iterable[LineRecord]) -> Iterator[list[LineRecord]]:

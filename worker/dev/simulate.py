@@ -7,6 +7,7 @@ In the order given each event is sent once the one before is settled; shuffled, 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from time import perf_counter
 
 import asyncpg
@@ -97,7 +98,7 @@ async def simulate(stage: Stage, lots: Lots, workers: int, progress: Progress) -
     async with (
         listener(settings.kafka_bootstrap, (Output.RESULTS, Output.ALERTS, Output.DEAD_LETTERS)) as listening,
         feeder(stage) as feeding,
-        crew(settings, workers, feeding.judged) as working,
+        crew(settings, workers, feeding.judged, lambda: feeding.time) as working,
     ):
         started = perf_counter()
         await working.unless_it_fails(_fed(feeding, lots, progress))
@@ -108,10 +109,16 @@ async def simulate(stage: Stage, lots: Lots, workers: int, progress: Progress) -
 
 async def _fed(feeding: Feeder, lots: Lots, progress: Progress) -> None:
     total = sum(map(len, lots))
+    times: list[datetime] = []
     for lot in lots:
+        times = [record.time for record in lot if record.time is not None]
+        if times:
+            await feeding.reached(min(times))
         await feeding.send(lot)
         await feeding.settled()
         progress(len(feeding.line_nos), total)
+    if times:
+        await feeding.reached(max(times))
 
 
 async def published(database_url: str) -> None:

@@ -99,7 +99,7 @@ def oversold(books: Books, level: Level, event: Event) -> Json | None:
         **_alert("oversold", level, event),
         "shortfall": _text(level, level.shortfall),
         "uncovered": [
-            {"order_id": one.order_id, "line_item_id": one.line_item_id, "quantity": _text(level, units)}
+            {**_holder(one), "line_item_id": one.line_item_id, "quantity": _text(level, units)}
             for one, units in lacking
         ],
     }
@@ -143,8 +143,8 @@ def _reservations(books: Books, level: Level) -> list[LevelReservation] | None:
         if loaded is None:
             return None
         stored = loaded
-    in_batch = {order.order_no for order in books.orders.values()}
-    present = [one for one in stored if one.order_no not in in_batch]
+    orders, carts = {order.order_no for order in books.orders.values()}, books.carts.keys()
+    present = [one for one in stored if one.order_no not in orders and one.cart_id not in carts]
     present += [
         LevelReservation(order.order_no, order.order_id, line.line_item_id, reservation.quantity)
         for order in books.orders.values()
@@ -152,7 +152,17 @@ def _reservations(books: Books, level: Level) -> list[LevelReservation] | None:
         for reservation in line.reservations
         if reservation.level is level and reservation.quantity
     ]
-    return sorted(present, key=lambda one: one.order_no)
+    present += [
+        LevelReservation(None, None, held.line_item_id, held.quantity, cart.cart_id)
+        for cart in books.carts.values()
+        for held in cart.holds
+        if held.level is level
+    ]
+    return sorted(present, key=lambda one: (one.order_no is None, one.order_no or 0, one.cart_id or ""))
+
+
+def _holder(one: LevelReservation) -> Json:
+    return {"order_id": one.order_id} if one.cart_id is None else {"cart_id": one.cart_id}
 
 
 def _alert(kind: str, level: Level, event: Event) -> Json:

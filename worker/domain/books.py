@@ -4,7 +4,7 @@ Every change of a bucket is one movement and one level version (DESIGN §2). Rul
 line reserves, ships, gives back - and the books keep these true after each step:
 
 - a level's buckets are the sums of its movements;
-- reserved is the sum of the reservations on the level;
+- reserved is the sum of the reservations and holds on the level;
 - 0 <= reserved <= stocked + shortfall, where shortfall is what of reserved has no stock behind it.
 """
 
@@ -16,6 +16,8 @@ from worker.domain.availability import KeptBack, selling
 from worker.domain.decision import Decision, Movement
 from worker.domain.model import (
     Bucket,
+    Cart,
+    CartHold,
     Channel,
     Item,
     LedgerLine,
@@ -48,6 +50,7 @@ class Books:
         "_sold_by",
         "_verdicts",
         "_watched",
+        "carts",
         "catalogue",
         "decision",
         "finer",
@@ -63,6 +66,7 @@ class Books:
         self.snapshot = snapshot
         self.catalogue = snapshot.catalogue
         self.orders = snapshot.orders
+        self.carts = snapshot.carts
         self.levels = snapshot.levels
         self.items_locked = snapshot.items_locked
         self.decision = Decision()
@@ -132,7 +136,7 @@ class Books:
         return level
 
     @contextmanager
-    def as_if_released(self, holds: Sequence[Hold]) -> Iterator[None]:
+    def as_if_released(self, holds: Sequence[tuple[object, Level, int]]) -> Iterator[None]:
         """For the block, what is free is judged as if these units were given up already; nothing is moved."""
         for _, level, units in holds:
             level.reserved -= units
@@ -179,6 +183,22 @@ class Books:
         else:
             line.reservations.append(Reservation(level, units))
         self._settle(level)
+
+    def hold(self, cart: Cart, holds: Sequence[CartHold]) -> None:
+        """This is held for the cart from now on, instead of what was: only the difference moves."""
+        changes: dict[Level, int] = {}
+        for sign, some in ((-1, cart.holds), (1, holds)):
+            for _, level, units in some:
+                changes[level] = changes.get(level, 0) + sign * units
+        for level, delta in changes.items():
+            assert delta <= max(0, level.stocked - level.reserved), "more is held than is available"
+            if delta:
+                self.decision.movement_carts[len(self._movements)] = cart.cart_no
+                self._post(level, RESERVED, delta, None)
+                level.reserved += delta
+                self._settle(level)
+        cart.holds = list(holds)
+        self.decision.carts_touched[cart] = None
 
     def release(self, line: Line, level: Level, units: int) -> None:
         """The line gives up units that it holds at the level."""

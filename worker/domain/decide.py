@@ -15,7 +15,7 @@ from worker.domain.alerts import crossings
 from worker.domain.audit import audit_repaired
 from worker.domain.books import Books
 from worker.domain.cancellations import fulfillment_canceled, order_canceled
-from worker.domain.carts import cart_validated
+from worker.domain.carts import cart_hold_expired, cart_released, cart_validated
 from worker.domain.catalogue import (
     location_created,
     location_deleted,
@@ -54,6 +54,7 @@ RULES: Mapping[EventType, Rule] = {
     EventType.TRANSFER_SHIPPED: transfer_shipped,
     EventType.TRANSFER_RECEIVED: transfer_received,
     EventType.CART_VALIDATED: cart_validated,
+    EventType.CART_RELEASED: cart_released,
     EventType.ORDER_PLACED: order_placed,
     EventType.ORDER_UPDATED: order_updated,
     EventType.ORDER_CANCELED: order_canceled,
@@ -61,6 +62,7 @@ RULES: Mapping[EventType, Rule] = {
     EventType.FULFILLMENT_CANCELED: fulfillment_canceled,
     EventType.ORDER_RETURNED: order_returned,
     EventType.RESERVATION_MOVED: reservation_moved,
+    EventType.CART_HOLD_EXPIRED: cart_hold_expired,
     EventType.AUDIT_REPAIRED: audit_repaired,
     EventType.STOCK_IMPORTED: stock_imported,
     EventType.RESERVATION_REALLOCATED: reservation_reallocated,

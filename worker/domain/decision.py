@@ -9,6 +9,7 @@ from schemas.outcome import DeadReason, Outcome
 from worker.domain.event import Event
 from worker.domain.model import (
     Bucket,
+    Cart,
     Channel,
     Fulfillment,
     Guard,
@@ -121,6 +122,10 @@ class Decision:
     set_guards_put: dict[SetKey, Guard] = field(default_factory=dict)
     levels_repaired: dict[Level, tuple[int, ...]] = field(default_factory=dict)
     """Levels put right, with those of their versions whose movement is lost."""
+    carts_touched: dict[Cart, None] = field(default_factory=dict)
+    """Carts of which something else is held than before, or that became an order (an ordered set)."""
+    movement_carts: dict[int, int] = field(default_factory=dict)
+    """Place in `movements` -> number of the cart whose hold moved; such a movement is no order's."""
     movement_orders: dict[int, int] = field(default_factory=dict)
     """Place in `movements` -> order number, where it is not that of the verdict's order."""
     provided: dict[WaitsFor, None] = field(default_factory=dict)

@@ -352,6 +352,29 @@ class Transfer:
         return 0 if self.closed else max(0, line.shipped - line.received)
 
 
+class CartHold(NamedTuple):
+    """Units of one level that are held for a cart's line, smallest units."""
+
+    line_item_id: str
+    level: Level
+    quantity: int
+
+
+@dataclass(slots=True, eq=False)
+class Cart:
+    """What is held for a cart, and how long."""
+
+    cart_no: int
+    cart_id: str
+    generation: int = 0
+    """Rises with each hold: says which one an expiry ends."""
+    expires_at: datetime | None = None
+    """None: nothing is held."""
+    order_id: str | None = None
+    """The order that was placed of it: from then on nothing is held for the cart."""
+    holds: list[CartHold] = field(default_factory=list)
+
+
 class SetKey(NamedTuple):
     """The entity that guards stock.set: level x bucket x source (rulings, Absolute events)."""
 
@@ -384,6 +407,8 @@ class Snapshot:
     """The installation's: of orders that name none."""
     parked_per_order_max: int = PARKED_PER_ORDER_MAX
     """How many events of one order may wait at a time; 0: none may be parked at all."""
+    carts: Mapping[str, Cart] = field(default_factory=dict)
+    """Carts that events of the batch are about."""
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
     links: Mapping[int, Collection[str]] = field(default_factory=dict)
     """item_no -> ids of the variants made of it, for items of variants that the batch deletes."""
@@ -416,9 +441,11 @@ class Ledger:
 
 
 class LevelReservation(NamedTuple):
-    """A reservation seen from its level, newest order last, for `oversold` alerts."""
+    """What is held of a level, for `oversold` alerts: newest order last, then what is held for carts."""
 
-    order_no: int
-    order_id: str
+    order_no: int | None
+    order_id: str | None
     line_item_id: str
     quantity: int
+    cart_id: str | None = None
+    """Set where a cart holds it, and no order."""

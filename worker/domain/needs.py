@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
-from schemas.carts import CartValidated
+from schemas.carts import CartReleased, CartValidated
 from schemas.catalogue import (
     LocationCreated,
     LocationDeleted,
@@ -18,6 +18,7 @@ from schemas.catalogue import (
 from schemas.event_type import EventType
 from schemas.internal import (
     AuditRepaired,
+    CartHoldExpired,
     LocationEvacuated,
     OrderImported,
     ReservationReallocated,
@@ -48,6 +49,10 @@ class Needs:
 
     orders: dict[str, list[Event]] = field(default_factory=dict)
     """Orders with their events, in batch order. The items of their frozen lines are changed too."""
+    cart_ids: set[str] = field(default_factory=set)
+    """Carts that get, keep or lose a hold; the items of what they hold are changed too."""
+    cart_ids_read: set[str] = field(default_factory=set)
+    """Carts of which only what they hold is of interest."""
     transfer_ids: set[str] = field(default_factory=set)
     """Transfers; the items that they carry are changed too."""
     variant_ids: set[str] = field(default_factory=set)
@@ -112,6 +117,8 @@ def _order_placed(needs: Needs, event: Event) -> None:
     assert isinstance(data, OrderPlaced)
     _order(needs, data.order_id, event)
     needs.channel_ids.add(data.sales_channel_id)
+    if data.cart_id is not None:
+        needs.cart_ids.add(data.cart_id)
     variant_ids = needs.variant_ids
     for line in data.lines:
         variant_ids.add(line.variant_id)
@@ -161,7 +168,19 @@ def _cart_validated(needs: Needs, event: Event) -> None:
     data = event.data
     assert isinstance(data, CartValidated)
     needs.channel_ids.add(data.sales_channel_id)
-    needs.variant_ids_read.update(line.variant_id for line in data.lines)
+    variant_ids = (line.variant_id for line in data.lines)
+    if data.hold is None:
+        needs.cart_ids_read.add(data.cart_id)
+        needs.variant_ids_read.update(variant_ids)
+    else:
+        needs.cart_ids.add(data.cart_id)
+        needs.variant_ids.update(variant_ids)
+
+
+def _cart_ended(needs: Needs, event: Event) -> None:
+    data = event.data
+    assert isinstance(data, CartReleased | CartHoldExpired)
+    needs.cart_ids.add(data.cart_id)
 
 
 def _stock(needs: Needs, event: Event) -> None:
@@ -283,6 +302,8 @@ _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.TRANSFER_SHIPPED: _transfer_shipped,
     EventType.TRANSFER_RECEIVED: _transfer_received,
     EventType.CART_VALIDATED: _cart_validated,
+    EventType.CART_RELEASED: _cart_ended,
+    EventType.CART_HOLD_EXPIRED: _cart_ended,
     EventType.ORDER_PLACED: _order_placed,
     EventType.ORDER_UPDATED: _order_updated,
     EventType.ORDER_CANCELED: _canceled,

@@ -12,7 +12,7 @@ from worker.domain.availability import fits, free
 from worker.domain.books import Books, Hold
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
-from worker.domain.model import MICRO, Channel, Level, Line, Order, WaitKind, WaitsFor
+from worker.domain.model import MICRO, Cart, Channel, Level, Line, Order, WaitKind, WaitsFor
 from worker.domain.placement import Granted, Promise, asked_of, grant, keep
 from worker.domain.verdict import Poison, Refusal, Short, applied_before, insufficient_json, stopped
 
@@ -24,8 +24,8 @@ def order_placed(books: Books, event: Event) -> Verdict:
 
     Refused whole unless that lets lines be served in part or wait for stock (`worker.domain.placement`).
     Waits for the channel, the variants and the locations it names, and for the first level of every item it
-    demands. A refused order keeps no lines: facts about it wait for a placement that is applied. What was
-    canceled before is not reserved.
+    demands. What is held for its cart is the order's to take. A refused order keeps no lines: facts about it
+    wait for a placement that is applied. What was canceled before is not reserved.
     """
     data = event.data
     assert isinstance(data, OrderPlaced)
@@ -49,15 +49,32 @@ def order_placed(books: Books, event: Event) -> Verdict:
     wanted = lines
     if order.canceled_line_ids:
         wanted = [line for line in lines if line.line_item_id not in order.canceled_line_ids]
-    granted = _granted(books, channel, data, wanted, terms)
+    cart = None if data.cart_id is None else books.carts.get(data.cart_id)
+    with books.as_if_released(
+        () if cart is None else [(cart, one.level, one.quantity) for one in cart.holds]
+    ):
+        granted = _granted(books, channel, data, wanted, terms)
     if not isinstance(granted, Granted):
         return stopped(event, granted, books.snapshot, answer, order)
 
+    if cart is not None:
+        _take_over(books, cart, order)
     keep(books, granted)
     keep_placed(books, order, data, lines)
     order.placement_hash = event.body_hash
     answer["lines"] = [placed_line(line) for line in lines]
     return as_granted(event, order, granted, answer)
+
+
+def _take_over(books: Books, cart: Cart, order: Order) -> None:
+    """The order has what was held for its cart, and what it does not need of that is free (rulings).
+
+    Only the first order placed of a cart does; nothing is held for the cart from then on.
+    """
+    if cart.order_id is None:
+        books.hold(cart, ())
+        cart.expires_at = None
+        cart.order_id = order.order_id
 
 
 def as_granted(event: Event, order: Order, granted: Granted, answer: Json) -> Verdict:

@@ -97,22 +97,30 @@ def asked_of(
 ) -> Asked:
     """What so much of a managed line asks for under the order's policy, if it names one.
 
-    A line that names a location asks there, or nowhere where that is outside the channel. Without a policy a
-    variant that allows it waits; all other lines go by the installation's policy.
+    A line that names a location asks there, or nowhere where that is outside the channel.
     """
-    assert line.recipe is not None
     locations: Sequence[Location] = books.sellable(channel)
     if location_id is not None:
         locations = [location for location in locations if location.location_id == location_id]
+    return Asked(line, demand_of(books, line, quantity_micro, policy, locations))
+
+
+def demand_of(
+    books: Books, line: Line, quantity_micro: int, policy: Policy | None, locations: Sequence[Location]
+) -> Demand:
+    """So much of a managed line, wanted at these locations, in order of preference.
+
+    Without a policy a variant that allows it waits; all other lines go by the installation's policy.
+    """
+    assert line.recipe is not None
     variant = books.catalogue.variants.get(line.variant_id)
     if policy is None:
         allowed = variant is not None and variant.allow_backorder
         policy = Policy.BACKORDER if allowed else books.snapshot.policy
     waiting_micro_max = None if variant is None else variant.backorder_limit
-    demand = Demand(
+    return Demand(
         line.line_item_id, line.variant_id, line.recipe, quantity_micro, locations, policy, waiting_micro_max
     )
-    return Asked(line, demand)
 
 
 def keep(books: Books, granted: Granted) -> None:

@@ -21,7 +21,7 @@ async def reservations(connection: "Connection") -> list[dict[str, Json]]:
     return [
         {
             "order_id": row["order_id"],
-            "cart_id": None,
+            "cart_id": row["cart_id"],
             "line_item_id": row["line_item_id"],
             "inventory_item_id": row["inventory_item_id"],
             "location_id": row["location_id"],

@@ -29,7 +29,7 @@ from worker.runtime.database import connection, open_pool
 from worker.runtime.due import Due, DueSettings
 from worker.runtime.errors import Fatal, Transient
 from worker.runtime.interned import Interned
-from worker.runtime.load import Loader, Usual
+from worker.runtime.load import Loader, Present, Usual, by_the_clock
 from worker.runtime.memory import collect_garbage_rarely, keep_freed_memory
 from worker.runtime.migrate import require_fitting_schema
 from worker.runtime.pipeline import Pipeline, PipelineSettings
@@ -76,9 +76,12 @@ class _Parts(NamedTuple):
 class Worker:
     """One worker process: a member of the consumer group, with its connections and loops."""
 
-    def __init__(self, settings: Settings, on_judged: OnJudged = _told_nobody) -> None:
+    def __init__(
+        self, settings: Settings, on_judged: OnJudged = _told_nobody, present: Present = by_the_clock
+    ) -> None:
         self.settings = settings
         self._on_judged = on_judged
+        self._present = present
         self.name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
         self._stopping = asyncio.Event()
 
@@ -189,7 +192,11 @@ class Worker:
         batch_beat = watchdog.loop("batches", settings.stuck_after_s)
         relay = self._relay(pool, publisher, writer, watchdog)
         judging = processor(
-            settings, self.name, writer, publish_lease=timedelta(seconds=settings.publish_lease_s)
+            settings,
+            self.name,
+            writer,
+            publish_lease=timedelta(seconds=settings.publish_lease_s),
+            present=self._present,
         )
         pipeline = Pipeline(
             PipelineSettings(
@@ -364,7 +371,14 @@ def usual(settings: Settings) -> Usual:
     return Usual(settings.order_policy, settings.order_strategy, settings.parked_per_order_max)
 
 
-def processor(settings: Settings, name: str, writer: AnswerWriter, *, publish_lease: timedelta) -> Processor:
+def processor(
+    settings: Settings,
+    name: str,
+    writer: AnswerWriter,
+    *,
+    publish_lease: timedelta,
+    present: Present = by_the_clock,
+) -> Processor:
     """What carries a worker's batches, or a tool's own events, through their transactions.
 
     `name` is whose they are, `publish_lease` how long only that one publishes their answers.
@@ -382,6 +396,7 @@ def processor(settings: Settings, name: str, writer: AnswerWriter, *, publish_le
             settings.topic_types or TYPES_BY_TOPIC,
             timedelta(seconds=settings.parked_deadline_s),
             usual(settings),
+            present,
         ),
         interned,
         writer,

@@ -1,4 +1,4 @@
-"""What time alone makes due: today the deadlines of parked events.
+"""What time alone makes due: the deadlines of parked events, and the ends of carts' holds.
 
 Nothing is due before every input topic is read past its time, because what would have prevented it may still
 be unread: a backlog must not kill events (DESIGN §4 rule 12; ADR 0014). So this worker also notes how far it
@@ -14,15 +14,21 @@ from typing import TYPE_CHECKING
 from aiokafka import TopicPartition
 
 import sql
+from schemas.event_type import EventType
+from schemas.internal import CartHoldExpired
 from schemas.outcome import DeadReason
 from worker.runtime.assignment import CaughtUp
+from worker.runtime.internal import internal_arrival
 from worker.runtime.parked import as_dead, parked_rows
 from worker.runtime.process import Work
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from worker.runtime.database import Connection
     from worker.runtime.load import Loader
 
+HOLDS_ENDED_READ = sql.query("holds_ended_read")
 PARKED_OVERDUE_READ, PARKED_IS_FULL = sql.query("parked_overdue_read"), sql.query("parked_is_full")
 PROGRESS_CAUGHT_UP = sql.query("progress_caught_up")
 
@@ -45,7 +51,12 @@ class DueSettings:
 class Due:
     """Looks for what has become due. Used by the batch loop only."""
 
-    def __init__(self, settings: DueSettings, loader: "Loader", caught_up: CaughtUpPartitions) -> None:
+    def __init__(
+        self,
+        settings: DueSettings,
+        loader: "Loader",
+        caught_up: CaughtUpPartitions,
+    ) -> None:
         self._settings = settings
         self._loader = loader
         self._caught_up = caught_up
@@ -68,12 +79,28 @@ class Due:
         )
         self._loader.park(full=await connection.fetchval(PARKED_IS_FULL, settings.parked_max))
 
+    async def ended(self, connection: "Connection") -> Work | None:
+        """Expiries of holds whose time is over; None where there are none."""
+        rows = await self._read(connection, HOLDS_ENDED_READ)
+        if not rows:
+            return None
+        return Work(
+            arrivals=[
+                internal_arrival(
+                    EventType.CART_HOLD_EXPIRED,
+                    CartHoldExpired(cart_id=row["cart_id"], generation=row["generation"]),
+                    row["cart_id"],
+                    str(row["generation"]),
+                    row["expires_at"],
+                )
+                for row in rows
+            ]
+        )
+
     async def overdue(self, connection: "Connection") -> Work | None:
         """Parked events that have waited too long, as dead letters to be; None where there are none."""
-        settings, loader = self._settings, self._loader
-        rows = await connection.fetch(
-            PARKED_OVERDUE_READ, settings.consumer_group, list(settings.topics), settings.records_max
-        )
+        loader = self._loader
+        rows = await self._read(connection, PARKED_OVERDUE_READ)
         if not rows:
             return None
         overdue = await parked_rows(connection, rows, loader.interned, loader.types_by_topic)
@@ -88,4 +115,14 @@ class Due:
                 )
                 for row in overdue
             ]
+        )
+
+    async def _read(self, connection: "Connection", statement: str) -> "list[asyncpg.Record]":
+        settings = self._settings
+        return await connection.fetch(
+            statement,
+            settings.consumer_group,
+            list(settings.topics),
+            settings.records_max,
+            self._loader.present(),
         )

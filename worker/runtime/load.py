@@ -1,8 +1,8 @@
 """Lock what a batch changes, then read it: from the names in its events to the snapshot that rules decide on.
 
-Kinds of locks, in this order and each sorted: catalogue rows, transfers, orders, items (protocol §2.2; ADR
-0004). Which items an order's later events need is known from its frozen lines, so functions/load_batch.sql
-locks them too.
+Kinds of locks, in this order and each sorted: catalogue rows, carts, transfers, orders, items (protocol §2.2;
+ADR 0004). Which items an order's later events need is known from its frozen lines, so
+functions/load_batch.sql locks them too.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -16,6 +16,8 @@ from worker.domain.event import Event
 from worker.domain.model import (
     PARKED_PER_ORDER_MAX,
     Bucket,
+    Cart,
+    CartHold,
     Catalogue,
     Fulfillment,
     Guard,
@@ -69,9 +71,19 @@ ORDER_RETURNS_READ = sql.query("order_returns_read")
 ORDER_RETURN_PARTS_READ = sql.query("order_return_parts_read")
 ORDER_PARKED_READ = sql.query("order_parked_read")
 SET_GUARDS_READ = sql.query("set_guards_read")
+CARTS_LOCK, CARTS_READ, HOLDS_READ = (sql.query(one) for one in ("carts_lock", "carts_read", "holds_read"))
 TRANSFERS_LOCK, TRANSFER_LINES_READ = sql.query("transfers_lock"), sql.query("transfer_lines_read")
 LEDGERS_READ, LEDGER_LINES_READ = sql.query("ledgers_read"), sql.query("ledger_lines_read")
 LEVEL_RESERVATIONS_READ = sql.query("level_reservations_read")
+
+
+Present = Callable[[], datetime | None]
+"""A moment to take for the present, all being read up to it; None: the database's clock is right."""
+
+
+def by_the_clock() -> datetime | None:
+    """As the database's clock says."""
+    return None
 
 
 class RerunError(Exception):
@@ -136,6 +148,33 @@ class TransferRows:
 
 
 @dataclass(slots=True)
+class CartRows:
+    """The carts that a batch names, and what is held for them."""
+
+    heads: "list[asyncpg.Record]" = field(default_factory=list)
+    holds: "list[asyncpg.Record]" = field(default_factory=list)
+    locked: frozenset[int] = frozenset()
+    """Numbers of the carts that may be changed."""
+
+    @property
+    def items(self) -> dict[int, Item]:
+        """The items of what may be given up, by number."""
+        return {row["item_no"]: item_of(row) for row in self.holds if row["cart_no"] in self.locked}
+
+
+class Subjects(NamedTuple):
+    """What a batch is about beside orders, locked before those."""
+
+    carts: CartRows
+    transfers: TransferRows
+
+    @property
+    def items(self) -> dict[int, Item]:
+        """The items that they hold and carry, by number."""
+        return self.carts.items | self.transfers.items
+
+
+@dataclass(slots=True)
 class Loaded:
     """What was read under the locks of one batch. `snapshot` makes fresh working copies of it."""
 
@@ -149,10 +188,12 @@ class Loaded:
     events_counted: dict[str, int]
     """By how much the lock raised each order's revision."""
     order_nos: dict[str, int]
-    orders: OrderRows
     usual: Usual
-    parked_until: datetime
-    transfers: TransferRows
+    present: datetime
+    """What holds and deadlines are counted from: `now`, but for tools with a clock of their own."""
+    parked_for: timedelta
+    subjects: Subjects
+    orders: OrderRows = field(default_factory=OrderRows)
     links: "list[asyncpg.Record]" = field(default_factory=list)
     """Which variants are made of the items of variants that the batch deletes."""
     set_guards: "list[asyncpg.Record]" = field(default_factory=list)
@@ -178,11 +219,11 @@ class Loaded:
         catalogue.variant_nos = self.made.variant_nos
         catalogue.location_nos = self.made.location_nos
         catalogue.channel_nos = self.made.channel_nos
-        items = _items_by_no(catalogue, self.orders.recipes) | self.transfers.items
+        items = _items_by_no(catalogue, self.orders.recipes) | self.subjects.items
         levels, levels_by_no = self._levels(items)
         return Snapshot(
-            now=self.now,
-            parked_deadline=self.parked_until,
+            now=self.present,
+            parked_deadline=self.present + self.parked_for,
             catalogue=catalogue,
             orders=self._orders(levels_by_no),
             levels=levels,
@@ -192,6 +233,7 @@ class Loaded:
             policy=self.usual.policy,
             strategy=self.usual.strategy,
             parked_per_order_max=self.usual.parked_per_order_max,
+            carts=self._carts(levels_by_no),
             transfers=self._transfers(),
             ledgers=self.ledgers,
             links=self._links(),
@@ -261,16 +303,31 @@ class Loaded:
             _fill({order.order_no: order for order in orders.values()}, self.orders, levels)
         return orders
 
+    def _carts(self, levels: Mapping[int, Level]) -> dict[str, Cart]:
+        rows = self.subjects.carts
+        carts = {
+            row["cart_no"]: Cart(
+                row["cart_no"], row["cart_id"], row["generation"], row["expires_at"], row["order_id"]
+            )
+            for row in rows.heads
+        }
+        for row in rows.holds:
+            level = levels.get(row["level_no"])
+            if level is not None:  # of a cart that is only read, what its lines do not name
+                hold = CartHold(row["line_item_id"], level, row["quantity"])
+                carts[row["cart_no"]].holds.append(hold)
+        return {cart.cart_id: cart for cart in carts.values()}
+
     def _transfers(self) -> dict[str, Transfer]:
         transfers: dict[int, Transfer] = {}
-        for row in self.transfers.heads:
+        for row in self.subjects.transfers.heads:
             transfer = Transfer(row["transfer_no"], row["transfer_id"], closed=row["closed"])
             transfers[transfer.transfer_no] = transfer
             if row["body_hash"] is not None:
                 locations = self.cache.locations_by_no
                 source, target = locations[row["from_location_no"]], locations[row["to_location_no"]]
                 transfer.shipment = Traveling(source, target, row["body_hash"])
-        for row in self.transfers.lines:
+        for row in self.subjects.transfers.lines:
             line = TransferLine(item_of(row), row["shipped"], row["received"])
             transfers[row["transfer_no"]].lines[line.item.item_no] = line
         return {transfer.transfer_id: transfer for transfer in transfers.values()}
@@ -302,6 +359,7 @@ class Loader:
         types_by_topic: Mapping[str, str],
         parked_deadline: timedelta,
         usual: "Usual | None" = None,
+        present: Present = by_the_clock,
     ) -> None:
         self.cache = cache
         self.interned = interned
@@ -309,6 +367,7 @@ class Loader:
         self.parked_deadline = parked_deadline
         self._edited_variants: dict[str, set[str]] = {}
         """By order, what its parked edits name, found too late to be locked: for the rerun."""
+        self.present = present
         self.usual = self._usual_with_room = usual or Usual()
 
     def park(self, *, full: bool) -> None:
@@ -329,8 +388,8 @@ class Loader:
         needs = self._needs(events)
         await self._know(connection, needs)
         made = await self._lock_catalogue(connection, needs, events)
-        transfers = await self._lock_transfers(connection, needs)
-        item_nos = self._item_nos(needs, made, transfers)
+        subjects = await self._lock_subjects(connection, needs)
+        item_nos = self._item_nos(needs, made, subjects)
         order_ids = sorted(needs.orders)
         heads = [_head_of_new(needs.orders[order_id], redriven, self.usual) for order_id in order_ids]
         row = await connection.fetchrow(
@@ -349,7 +408,7 @@ class Loader:
             raise RerunError(message)
         if row["catalogue_version"] != self.cache.version:
             item_nos = await self._refresh(
-                connection, needs, item_nos, lambda: self._item_nos(needs, made, transfers)
+                connection, needs, item_nos, lambda: self._item_nos(needs, made, subjects)
             )
         loaded = Loaded(
             row=row,
@@ -363,10 +422,10 @@ class Loader:
             },
             events_counted={order_id: head.revision for order_id, head in zip(order_ids, heads, strict=True)},
             order_nos=dict(zip(order_ids, row["order_nos"] or (), strict=True)),
-            orders=OrderRows(),
             usual=self.usual,
-            parked_until=row["now"] + self.parked_deadline,
-            transfers=transfers,
+            present=self.present() or row["now"],
+            parked_for=self.parked_deadline,
+            subjects=subjects,
         )
         await self._read_orders(connection, loaded)
         if needs.variant_ids_deleted:
@@ -417,7 +476,9 @@ class Loader:
             loaded.reservations_by_level[level_no] = []
         for row in await connection.fetch(LEVEL_RESERVATIONS_READ, level_nos):
             loaded.reservations_by_level[row["level_no"]].append(
-                LevelReservation(row["order_no"], row["order_id"], row["line_item_id"], row["quantity"])
+                LevelReservation(
+                    row["order_no"], row["order_id"], row["line_item_id"], row["quantity"], row["cart_id"]
+                )
             )
 
     def _needs(self, events: Sequence[Event]) -> Needs:
@@ -465,22 +526,29 @@ class Loader:
             made.items_gone = {row["inventory_item_id"]: item_of(row) for row in rows if row["gone"]}
         return made
 
-    async def _lock_transfers(self, connection: "Connection", needs: Needs) -> TransferRows:
-        """Lock the transfers of the batch, made where absent; then read what they carry."""
-        rows = TransferRows()
+    async def _lock_subjects(self, connection: "Connection", needs: Needs) -> Subjects:
+        """Lock carts and transfers of the batch, made where absent; then read what they hold and carry."""
+        carts, transfers = CartRows(), TransferRows()
+        if needs.cart_ids:
+            carts.heads = await connection.fetch(CARTS_LOCK, sorted(needs.cart_ids))
+            carts.locked = frozenset(row["cart_no"] for row in carts.heads)
+        if only_read := needs.cart_ids_read - needs.cart_ids:
+            carts.heads += await connection.fetch(CARTS_READ, list(only_read))
+        if holding := [row["cart_no"] for row in carts.heads if row["expires_at"] is not None]:
+            carts.holds = await connection.fetch(HOLDS_READ, holding)
         if needs.transfer_ids:
-            rows.heads = await connection.fetch(TRANSFERS_LOCK, sorted(needs.transfer_ids))
-            rows.lines = await connection.fetch(
-                TRANSFER_LINES_READ, [row["transfer_no"] for row in rows.heads]
+            transfers.heads = await connection.fetch(TRANSFERS_LOCK, sorted(needs.transfer_ids))
+            transfers.lines = await connection.fetch(
+                TRANSFER_LINES_READ, [row["transfer_no"] for row in transfers.heads]
             )
-        return rows
+        return Subjects(carts, transfers)
 
-    def _item_nos(self, needs: Needs, made: Catalogue, transfers: TransferRows) -> ItemNos:
+    def _item_nos(self, needs: Needs, made: Catalogue, subjects: Subjects) -> ItemNos:
         named = self.cache.view((*needs.variant_ids, *needs.variant_ids_read), needs.item_ids, needs.skus)
         locked = {item.item_no for item in named.items_by_id.values()}
         locked.update(item.item_no for item in named.items_by_sku.values())
         locked.update(made.item_nos.values())
-        locked.update(transfers.items)
+        locked.update(subjects.items)
         locked.update(_recipe_items(named, needs.variant_ids))
         return ItemNos(frozenset(locked), frozenset(_recipe_items(named, needs.variant_ids_read)) - locked)
 

@@ -236,8 +236,9 @@ class Pipeline:
             while further:
                 further = await self._redrive(further)
         await self._on_database(self._due.note)
-        while work := await self._on_database(self._due.overdue):
-            await self._judge(work)
+        for look in (self._due.overdue, self._due.ended):
+            while work := await self._on_database(look):
+                await self._judge(work)
         await self._follow_up()
 
     async def _follow_up(self) -> None:

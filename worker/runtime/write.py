@@ -58,6 +58,7 @@ ITEMS_PUT, ITEMS_REMOVE = sql.query("items_put"), sql.query("items_remove")
 VARIANTS_PUT = sql.query("variants_put")
 RECIPES_INSERT, RECIPE_PARTS_INSERT = sql.query("recipes_insert"), sql.query("recipe_parts_insert")
 LOCATIONS_PUT, CHANNELS_PUT = sql.query("locations_put"), sql.query("sales_channels_put")
+CARTS_UPDATE, HOLDS_DELETE = sql.query("carts_update"), sql.query("holds_delete")
 INBOX_SETTLE, INBOX_DEAD_INSERT = sql.query("inbox_settle"), sql.query("inbox_dead_insert")
 PARKED_INSERT, PARKED_DELETE = sql.query("parked_insert"), sql.query("parked_delete")
 PARKED_WAIT_UPDATE = sql.query("parked_wait_update")
@@ -99,6 +100,8 @@ async def write(connection: "Connection", judged: Judged, interned: "Interned") 
     if decision.levels_repaired:
         await _write_repairs(connection, judged)
     await _write_orders(connection, judged, recipe_nos)
+    if decision.carts_touched:
+        await _write_carts(connection, decision)
     await _write_transfers(connection, judged.decision)
     await _write_inbox(connection, judged, interned)
     await _settle(connection, judged, interned)
@@ -109,6 +112,7 @@ async def write(connection: "Connection", judged: Judged, interned: "Interned") 
 
 OFTEN_MOVED = frozenset((Bucket.STOCKED, Bucket.RESERVED))
 
+HOLD_COLUMNS = ("cart_no", "line_item_id", "level_no", "quantity")
 MOVEMENT_COLUMNS = ("level_no", "version", "event_seq", "bucket", "delta", "order_no", "line_no")
 
 
@@ -144,7 +148,27 @@ async def _write_levels(connection: "Connection", judged: Judged) -> None:
     ]
     for at, order_no in decision.movement_orders.items():
         movements[at] = (*movements[at][:5], order_no, movements[at][6])
+    if decision.movement_carts:
+        of_carts = [(*movements[at][:5], cart_no) for at, cart_no in decision.movement_carts.items()]
+        columns = (*MOVEMENT_COLUMNS[:5], "cart_no")
+        await connection.copy_records_to_table("movement", records=of_carts, columns=columns)
+        movements = [row for at, row in enumerate(movements) if at not in decision.movement_carts]
     await connection.copy_records_to_table("movement", records=movements, columns=MOVEMENT_COLUMNS)
+
+
+async def _write_carts(connection: "Connection", decision: Decision) -> None:
+    """What carts hold in the end, instead of what they held."""
+    carts = list(decision.carts_touched)
+    rows = [(one.cart_no, one.generation, one.expires_at, one.order_id) for one in carts]
+    await connection.execute(CARTS_UPDATE, *_columns(rows, 4))
+    await connection.execute(HOLDS_DELETE, [one.cart_no for one in carts])
+    holds = [
+        (one.cart_no, held.line_item_id, held.level.level_no, held.quantity)
+        for one in carts
+        for held in one.holds
+    ]
+    if holds:
+        await connection.copy_records_to_table("hold", records=holds, columns=HOLD_COLUMNS)
 
 
 async def _write_repairs(connection: "Connection", judged: Judged) -> None:
