@@ -261,7 +261,7 @@ STEPS = st.lists(
         st.sampled_from(("cup", "saucer")), st.sampled_from("ABC"), st.integers(0, 9), st.integers(0, 3)
     )
     | st.tuples(st.just("order"), st.sampled_from(("cup", "saucer", "set")), st.integers(1, 3))
-    | st.tuples(st.just("channel"), st.permutations("ABC"), st.integers(0, 3))
+    | st.tuples(st.just("channel"), st.permutations("ABC"), st.integers(0, 3), st.integers(0, 4))
     | st.just(("look",)),
     max_size=12,
 )
@@ -281,10 +281,13 @@ async def test_whatever_happened_the_last_told_is_what_a_cart_is_answered(
             case ("order", str(variant), int(quantity)):
                 number = len(topics.logs["order.placed"])
                 await worker.deliver(order(topics, f"o{number}", variant, quantity))
-            case ("channel", list(locations), int(count)):
+            case ("channel", list(locations), int(count), int(kept)):
                 await worker.deliver(
                     topics.event(
-                        "sales_channel.updated", sales_channel_id="web", location_ids=locations[:count]
+                        "sales_channel.updated",
+                        sales_channel_id="web",
+                        location_ids=locations[:count],
+                        safety_stock=kept,
                     )
                 )
             case (str(sku), str(location), int(quantity), int(kept)):
