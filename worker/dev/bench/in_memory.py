@@ -20,11 +20,12 @@ from schemas.topics import TYPES_BY_TOPIC, Output
 from worker.dev.bench.model import Answer, BenchError
 from worker.dev.bench.workload import Message
 from worker.runtime.answer import AnswerWriter
+from worker.runtime.availability import AvailabilityCounter
 from worker.runtime.catalogue import CatalogueCache
 from worker.runtime.database import WORKER_ROLE, connection, open_pool
 from worker.runtime.decode import Arrival, Position, RawRecord, decode
 from worker.runtime.interned import Interned
-from worker.runtime.load import Loader
+from worker.runtime.load import Loader, Usual
 from worker.runtime.process import Committed, Processor, ProcessorSettings, Work
 from worker.runtime.records import OutRecord
 from worker.settings import Settings
@@ -37,6 +38,8 @@ NAME = "bench"
 LEASE = timedelta(hours=1)
 
 BATCHES_PUBLISHED, SETTLE = sql.query("batches_published"), sql.query("bench_settle")
+CLAIM, PUBLISHED = sql.query("availability_claim"), sql.query("availability_published")
+RELEASE = sql.query("availability_release")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,21 @@ async def fill(url: str, parts: Sequence[Iterable[Message]]) -> None:
                 applied = sum(answer.outcome is Outcome.APPLIED for answer in answers(committed.records))
                 if applied != len(batch):
                     raise BenchError(f"only {applied} of {len(batch)} events of catalogue and stock apply")
+        await _count_availability(one.connection)
     owner = await asyncpg.connect(url)
     try:
         await owner.execute(SETTLE)
     finally:
         await owner.close()
+
+
+async def _count_availability(connection: "Connection") -> None:
+    """Count what storefronts were told long ago: the first count of a catalogue is no cost of orders."""
+    counter = AvailabilityCounter(Usual())
+    generation = await connection.fetchval(CLAIM, NAME, LEASE)
+    while (counted := await counter.count(connection, generation, LEASE)) and counted.told:
+        await connection.execute(PUBLISHED, generation, LEASE, counted.number)
+    await connection.execute(RELEASE, generation)
 
 
 def arrivals(messages: Iterable[Message]) -> Iterator[Arrival]:
