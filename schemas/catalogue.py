@@ -18,6 +18,7 @@ from schemas.contract import (
     refuse_doubled,
     refuse_unless_one,
 )
+from schemas.places import Coordinates, Day
 from schemas.quantity import QUANTITY_PLACES_MAX, AnyItemQuantity, LineQuantity, StockQuantity
 
 PRIORITY_MAX = 2**31 - 1
@@ -80,6 +81,8 @@ class VariantCreated(ItemAttributes):
     """False: always available, never reserved, never moved."""
     allow_backorder: Annotated[bool, NullIs(value=False)] = False
     backorder_limit: StockQuantity | None = None
+    ship_date: Day | None = None
+    """When what waits of it is to ship: with `allow_backorder` it is sold as a preorder."""
     inventory_items: Annotated[Listed[Part], NullIs(())] = ()
     """The recipe; a part must not be listed twice."""
     version: Version | None = None
@@ -108,6 +111,8 @@ class LocationCreated(Contract):
     """Absent: all of them. Sold from where it `sells` and `ships`; else used by hand only."""
     priority: Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX), NullIs(0)] = 0
     """Breaks ties between locations; the smaller comes first."""
+    coordinates: Coordinates | None = None
+    """Where it is, for orders that are taken from the nearest location."""
     version: Version | None = None
 
 

@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas.contract import Contract, Id, Lines, Listed, NullIs, Version, Word, refuse_doubled
 from schemas.orders import Disposition, OrderLine, Policy, Strategy
+from schemas.places import Coordinates, Day
 from schemas.quantity import LineQuantity, StockQuantity
 
 
@@ -113,6 +114,8 @@ class OrderImported(Contract):
     lines: Lines[ImportedLine]
     policy: Word[Policy] | None = None
     strategy: Word[Strategy] | None = None
+    destination: Coordinates | None = None
+    ship_date: Day | None = None
     version: Version | None = None
     """The producer's number of this state of the order: edits up to it are stale."""
 

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import model_validator
 
 from schemas.contract import Contract, Id, Lines, NullIs, Version, Word, refuse_doubled
+from schemas.places import Coordinates, Day
 from schemas.quantity import EditedQuantity, LineQuantity
 
 
@@ -24,6 +25,7 @@ class Strategy(StrEnum):
     MOST_AVAILABLE = "most_available"
     FEWEST_SPLITS = "fewest_splits"
     RANDOM = "random"
+    NEAREST = "nearest"
 
 
 class Disposition(StrEnum):
@@ -54,6 +56,10 @@ class OrderPlaced(Contract):
     lines: Lines[OrderLine]
     policy: Word[Policy] | None = None
     strategy: Word[Strategy] | None = None
+    destination: Coordinates | None = None
+    """Where it is sent, for the strategy `nearest`."""
+    ship_date: Day | None = None
+    """A preorder: what is not in stock waits until then, unless the policy says otherwise."""
 
     @model_validator(mode="after")
     def _lines_once(self) -> Self:

@@ -15,6 +15,7 @@ from schemas.contract import Array, Contract, Id, Word
 from schemas.event_type import EventType
 from schemas.orders import Disposition
 from schemas.outcome import DeadReason, Outcome
+from schemas.places import Day
 from schemas.quantity import SpelledQuantity
 from schemas.topics import Output
 
@@ -235,6 +236,13 @@ class OrderAnswer(Answer):
     short_lines: Array[ShortLine] = ()
 
 
+class WaitingUnits(UnitsAtLocation):
+    """Units of an item that an order line waits for, and the location they will leave."""
+
+    ship_date: Day | None = None
+    """Of a preorder: when they are to ship, as the order says, else the variant."""
+
+
 class PlacedLine(Contract):
     """An order line with what is reserved for it."""
 
@@ -243,7 +251,7 @@ class PlacedLine(Contract):
     quantity: SpelledQuantity
     managed: bool
     reservations: Array[UnitsAtLocation] = ()
-    waiting: Array[UnitsAtLocation] = ()
+    waiting: Array[WaitingUnits] = ()
     """What of the reservations is not in stock yet: the line waits for it."""
 
 

@@ -193,10 +193,12 @@ def _variant(subject: str, words: _Words) -> tuple[str, Json]:
 
 
 def _location(subject: str, words: _Words) -> tuple[str, Json]:
-    """`location D`, `location D updated`, `location D deleted`, each with `roles=sells,ships`."""
+    """`location D`, `location D updated`, `location D deleted`, with `roles=sells,ships`, `at=53.5,10`."""
     data: Json = {"location_id": subject}
     if "roles" in words.options:
         data["roles"] = [role for role in words.options.pop("roles").split(",") if role]
+    if "at" in words.options:
+        data["coordinates"] = _point(words.options.pop("at"))
     return f"location.{words.words[0] if words.words else 'created'}", data
 
 
@@ -265,8 +267,17 @@ def _expire(subject: str, _: _Words) -> tuple[str, Json]:
 
 
 def _place(subject: str, words: _Words) -> tuple[str, Json]:
-    """`place o1: 2 shirt, 1 mug @B`."""
-    return "order.placed", {"order_id": subject, "sales_channel_id": "web", "lines": _ordered(words)}
+    """`place o1: 2 shirt, 1 mug @B`, with `destination=48.2,16.4`."""
+    data: Json = {"order_id": subject, "sales_channel_id": "web", "lines": _ordered(words)}
+    if "destination" in words.options:
+        data["destination"] = _point(words.options.pop("destination"))
+    return "order.placed", data
+
+
+def _point(text: str) -> Json:
+    """`48.2,16.4`: latitude and longitude."""
+    latitude, longitude = text.split(",")
+    return {"latitude": float(latitude), "longitude": float(longitude)}
 
 
 def _edit(subject: str, words: _Words) -> tuple[str, Json]:

@@ -8,6 +8,8 @@ set
     ships = u.ships,
     accepts_returns = u.accepts_returns,
     priority = u.priority,
+    latitude = u.latitude,
+    longitude = u.longitude,
     deleted = u.deleted,
     content_hash = decode(u.content_hash, 'hex'),
     guard_version = u.guard_version,
@@ -16,6 +18,6 @@ set
     catalogue_version = $2
 from jsonb_to_recordset($1::jsonb) as u (
     location_no int, name text, sells boolean, ships boolean, accepts_returns boolean, priority int,
-    deleted boolean, content_hash text, guard_version bigint, guard_source text, guard_time timestamptz
+    latitude double precision, longitude double precision, deleted boolean, content_hash text, guard_version bigint, guard_source text, guard_time timestamptz
 )
 where l.location_no = u.location_no

@@ -7,6 +7,8 @@ select
     l.ships,
     l.accepts_returns,
     l.priority,
+    l.latitude,
+    l.longitude,
     l.deleted,
     l.content_hash,
     l.guard_version,

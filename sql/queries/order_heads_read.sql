@@ -9,6 +9,9 @@ select
     o.canceled_line_ids,
     o.version,
     o.edited,
-    o.policy
+    o.policy,
+    o.destination_latitude,
+    o.destination_longitude,
+    o.ship_date
 from unnest($1::bigint []) as u (order_no)
 inner join orders as o on o.order_no = u.order_no

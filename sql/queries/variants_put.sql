@@ -8,6 +8,7 @@ set
     deleted = u.deleted,
     allow_backorder = u.allow_backorder,
     backorder_limit = u.backorder_limit,
+    ship_date = u.ship_date,
     recipe_no = u.recipe_no,
     content_hash = decode(u.content_hash, 'hex'),
     guard_version = u.guard_version,
@@ -15,7 +16,7 @@ set
     guard_time = u.guard_time,
     catalogue_version = $2
 from jsonb_to_recordset($1::jsonb) as u (
-    variant_no int, sku text, title text, allow_backorder boolean, backorder_limit bigint, recipe_no int,
-    content_hash text, deleted boolean, guard_version bigint, guard_source text, guard_time timestamptz
+    variant_no int, sku text, title text, allow_backorder boolean, backorder_limit bigint, ship_date date,
+    recipe_no int, content_hash text, deleted boolean, guard_version bigint, guard_source text, guard_time timestamptz
 )
 where v.variant_no = u.variant_no

@@ -5,6 +5,7 @@ select
     v.sku,
     v.allow_backorder,
     v.backorder_limit,
+    v.ship_date,
     v.recipe_no,
     v.content_hash,
     v.deleted,

@@ -115,6 +115,9 @@ def _line_facts(line: Json) -> Iterator[str]:
         yield f"{line_id} {has}"
         if line["short"]:
             yield f"{line_id} short"
+    for one in line.get("waiting", ()):
+        if "ship_date" in one:
+            yield f"{line_id} ships on {one['ship_date']}"
     for name, verb in LINE_UNITS.items():
         for one in line.get(name, ()):
             yield f"{line_id} {verb} " + "{quantity} {inventory_item_id} {location_id}".format(**one)

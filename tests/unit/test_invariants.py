@@ -21,6 +21,7 @@ from tests import lifecycles
 from tests.lifecycles import histories
 from tests.scenarios import BUCKETS, Scenario, Told, told
 from tests.unit.world import NOW, UNTIL, World, event_of
+from worker.domain.allocate import Route
 from worker.domain.books import Books
 from worker.domain.decision import Verdict
 from worker.domain.model import Snapshot
@@ -73,7 +74,7 @@ returned = st.builds("{} {}".format, shipped, one_of("", "", "damaged", "quarant
 counts = st.integers(0, 8)
 differences = st.integers(-4, 4).filter(bool)
 guards = one_of("", "", "version=1", "version=2", "time=1", "time=2")
-strategies = one_of("priority", "most_available", "fewest_splits", "random")
+strategies = one_of("priority", "most_available", "fewest_splits", "random", "nearest")
 facts = one_of("f1", "f2", "f3")
 moved = one_of("", "1", "2 of cup")
 
@@ -245,7 +246,7 @@ def test_the_quick_way_places_as_the_careful_way_does(
         asked = [
             asked_of(books, channel, line, line.quantity_micro, policy, None) for line in lines if line.recipe
         ]
-        assert grant(books, channel, asked, Strategy.PRIORITY, "asked") == Granted(quick, [], [])
+        assert grant(books, channel, asked, Route(Strategy.PRIORITY, "asked")) == Granted(quick, [], [])
 
 
 # ── Any order of arrival ───────────────────────────────────────────────────────────────────────────────

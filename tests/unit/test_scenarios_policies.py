@@ -237,7 +237,98 @@ UPDATED = [
     ),
 ]
 
-SCENARIOS = [*PARTIAL, *BACKORDER, *UPDATED]
+PREORDER = [
+    Scenario(
+        "preorder: what waits of a variant with a ship date says when it ships",
+        before="mug: A 1",
+        events="""
+            variant new sku=mug allow_backorder=true ship_date=2026-05-01 -> applied
+            place o1: 1 new                     -> applied, L1 holds 1 mug A
+            place o2: 2 new         -> applied, L1 waits for 2 mug A, L1 ships on 2026-05-01
+            receive mug A 2                     -> applied
+            ship o2/f1                          -> applied, L1 ships 2 mug A
+        """,
+        after="mug: A 1/1",
+    ),
+    Scenario(
+        "preorder: an order with a ship date may wait, and says its own, also of what it grows by",
+        before="mug: A 0",
+        events="""
+            variant new sku=mug allow_backorder=true ship_date=2026-05-01 -> applied
+            place o1: 1 new ship_date=2026-06-15 -> applied, L1 waits for 1 mug A, L1 ships on 2026-06-15
+            place o2: 1 mug ship_date=2026-06-15 -> applied, L1 waits for 1 mug A, L1 ships on 2026-06-15
+            edit o2: 3 mug          -> applied, L1 waits for 2 mug A, L1 ships on 2026-06-15
+        """,
+        after="mug: A 0/4 shortfall=4",
+    ),
+    Scenario(
+        "preorder: the policy that the order names beats its ship date",
+        before="mug: A 0",
+        events="""
+            place o1: 1 mug ship_date=2026-06-15 policy=all_or_nothing -> insufficient_stock
+            place o2: 1 mug ship_date=2026-06-15 policy=partial -> insufficient_stock
+        """,
+        after="mug: A 0",
+    ),
+]
+
+NEAREST = [
+    Scenario(
+        "nearest: by the distance to the destination; locations without coordinates come last",
+        before="shirt: A 2, B 2, C 2",
+        events="""
+            channel web: C A B                  -> applied
+            location A updated at=53.5,10.0     -> applied
+            location B updated at=48.2,16.4     -> applied
+            place o1: 5 shirt strategy=nearest destination=47.8,13.0 -> applied, L1 holds 2 shirt B,
+                L1 holds 2 shirt A, L1 holds 1 shirt C
+            cancel o1                           -> applied
+            place o2: 3 shirt strategy=nearest destination=55.7,12.6 -> applied, L1 holds 2 shirt A,
+                L1 holds 1 shirt B
+        """,
+        after="shirt: A 2/2, B 2/1, C 2",
+    ),
+    Scenario(
+        "nearest: without a destination the channel's order counts",
+        before="shirt: A 2, B 2",
+        events="""
+            location B updated at=48.2,16.4     -> applied
+            place o1: 1 shirt strategy=nearest  -> applied, L1 holds 1 shirt A
+        """,
+        after="shirt: A 2/1, B 2",
+    ),
+    Scenario(
+        "nearest: the way across the date line is short, and what the order grows by takes it too",
+        before="shirt: A 2, B 2",
+        events="""
+            location A updated at=0,150         -> applied
+            location B updated at=0,-175        -> applied
+            place o1: 1 shirt strategy=nearest destination=0,175 -> applied, L1 holds 1 shirt B
+            edit o1: 2 shirt                    -> applied, L1 holds 2 shirt B
+        """,
+        after="shirt: A 2, B 2/2",
+    ),
+    Scenario(
+        "nearest: a kit is taken whole from the nearest location that has one",
+        before="""
+            cup: A 2, B 1
+            saucer: A 2, B 0
+            pair = 1 cup + 1 saucer
+        """,
+        events="""
+            location A updated at=53.5,10.0     -> applied
+            location B updated at=48.2,16.4     -> applied
+            place o1: 1 pair strategy=nearest destination=48.2,16.4 -> applied, L1 holds 1 cup A,
+                L1 holds 1 saucer A
+        """,
+        after="""
+            cup: A 2/1, B 1
+            saucer: A 2/1, B 0
+        """,
+    ),
+]
+
+SCENARIOS = [*PARTIAL, *BACKORDER, *UPDATED, *PREORDER, *NEAREST]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

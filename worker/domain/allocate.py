@@ -7,11 +7,12 @@ strategy, write its function and name it in `STRATEGIES` and `schemas.orders.Str
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from math import cos, inf, radians, sin
 from typing import NamedTuple
 
 from schemas.orders import Policy, Strategy
 from worker.domain.availability import Demand, FreeUnits, serving_order, units_of
-from worker.domain.model import MICRO, Item, Location
+from worker.domain.model import MICRO, Coordinates, Item, Location, Order
 
 
 class Taken(NamedTuple):
@@ -41,16 +42,25 @@ class Served(NamedTuple):
     missing: list[Missing]
 
 
-Rank = Callable[[Sequence[Demand], FreeUnits, str], Sequence[Location]]
-"""Of the demands not served yet, the first one's locations in the order to try; the text seeds chance."""
+class Route(NamedTuple):
+    """By what the locations of an order are chosen."""
+
+    strategy: Strategy
+    order_id: str
+    """Seeds chance."""
+    destination: Coordinates | None = None
 
 
-def by_priority(demands: Sequence[Demand], _table: FreeUnits, _seed: str) -> Sequence[Location]:
+Rank = Callable[[Sequence[Demand], FreeUnits, Route], Sequence[Location]]
+"""Of the demands not served yet, the first one's locations in the order to try."""
+
+
+def by_priority(demands: Sequence[Demand], _table: FreeUnits, _route: Route) -> Sequence[Location]:
     """The sales channel's own order of locations: the default."""
     return demands[0].locations
 
 
-def by_most_available(demands: Sequence[Demand], table: FreeUnits, _seed: str) -> Sequence[Location]:
+def by_most_available(demands: Sequence[Demand], table: FreeUnits, _route: Route) -> Sequence[Location]:
     """Where most units of the line are; among equals the channel's order."""
     parts = demands[0].recipe.parts
 
@@ -60,7 +70,7 @@ def by_most_available(demands: Sequence[Demand], table: FreeUnits, _seed: str) -
     return sorted(demands[0].locations, key=most_micro, reverse=True)
 
 
-def by_fewest_splits(demands: Sequence[Demand], table: FreeUnits, _seed: str) -> Sequence[Location]:
+def by_fewest_splits(demands: Sequence[Demand], table: FreeUnits, _route: Route) -> Sequence[Location]:
     """The first location that has all the order still asks for; while none has, the one with most of it."""
     left: dict[int, int] = {}
     for demand in demands:
@@ -85,13 +95,35 @@ def by_fewest_splits(demands: Sequence[Demand], table: FreeUnits, _seed: str) ->
     return ranked
 
 
-def by_chance(demands: Sequence[Demand], _table: FreeUnits, seed: str) -> Sequence[Location]:
+def by_chance(demands: Sequence[Demand], _table: FreeUnits, route: Route) -> Sequence[Location]:
     """An order that looks random, and is the same whenever the same order is judged (DESIGN §3)."""
 
     def lot(location: Location) -> bytes:
-        return sha256(f"{seed}\n{location.location_id}".encode()).digest()
+        return sha256(f"{route.order_id}\n{location.location_id}".encode()).digest()
 
     return sorted(demands[0].locations, key=lot)
+
+
+def by_distance(demands: Sequence[Demand], _table: FreeUnits, route: Route) -> Sequence[Location]:
+    """The nearest to the order's destination first, then those without coordinates in the channel's order.
+
+    Without a destination it is the channel's order alone.
+    """
+    destination = route.destination
+    if destination is None:
+        return demands[0].locations
+
+    def way(location: Location) -> float:
+        return inf if location.coordinates is None else _apart(destination, location.coordinates)
+
+    return sorted(demands[0].locations, key=way)
+
+
+def _apart(one: Coordinates, other: Coordinates) -> float:
+    """How far two points on a sphere are apart, from 0 to 1: grows with the distance (haversine)."""
+    north, south = radians(one.latitude), radians(other.latitude)
+    turn = radians(other.longitude - one.longitude)
+    return sin((south - north) / 2) ** 2 + cos(north) * cos(south) * sin(turn / 2) ** 2
 
 
 STRATEGIES: Mapping[Strategy, Rank] = {
@@ -99,17 +131,23 @@ STRATEGIES: Mapping[Strategy, Rank] = {
     Strategy.MOST_AVAILABLE: by_most_available,
     Strategy.FEWEST_SPLITS: by_fewest_splits,
     Strategy.RANDOM: by_chance,
+    Strategy.NEAREST: by_distance,
 }
 
 
-def serve(demands: Sequence[Demand], table: FreeUnits, strategy: Strategy, seed: str) -> Served:
+def route_of(order: Order) -> Route:
+    """By what the locations of a placed order are chosen."""
+    return Route(order.strategy, order.order_id, order.destination)
+
+
+def serve(demands: Sequence[Demand], table: FreeUnits, route: Route) -> Served:
     """Take every line's units out of the table, which has all that lines ask for that may not wait."""
-    rank = STRATEGIES[strategy]
+    rank = STRATEGIES[route.strategy]
     places = serving_order(demands)
     served = Served([], [])
     for turn, place in enumerate(places):
         demand = demands[place]
-        tried = rank([demands[later] for later in places[turn:]], table, seed)
+        tried = rank([demands[later] for later in places[turn:]], table, route)
         taken = spread(place, demand, tried, table)
         served.taken.extend(taken)
         for part in demand.recipe.parts:

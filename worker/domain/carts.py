@@ -12,6 +12,7 @@ from schemas.internal import CartHoldExpired
 from schemas.orders import Policy
 from schemas.outcome import Outcome
 from schemas.quantity import micro, text_micro
+from worker.domain.allocate import Route
 from worker.domain.answer import units_json
 from worker.domain.availability import (
     Shortage,
@@ -133,7 +134,7 @@ def _found(books: Books, data: CartValidated, channel: Channel | None) -> _Found
     ]
     if found.shortages or channel is None or (data.hold is None and not any(short.values())):
         return found
-    match grant(books, channel, asked, books.snapshot.strategy, data.cart_id):
+    match grant(books, channel, asked, Route(books.snapshot.strategy, data.cart_id)):
         case Granted() as granted:
             found.granted = granted
         case Short(shortages):

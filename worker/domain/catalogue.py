@@ -16,6 +16,7 @@ from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
 from worker.domain.guards import NO_GUARD, guard_after, is_stale
 from worker.domain.model import Channel, Location, WaitKind, WaitsFor
+from worker.domain.places import point_of
 from worker.domain.verdict import Refusal, applied_before, stopped
 
 
@@ -41,6 +42,7 @@ def location_created(books: Books, event: Event) -> Verdict:
             deleted=False,
             content_hash=event.body_hash,
             guard=guard_after(event, data.version, NO_GUARD),
+            coordinates=point_of(data.coordinates),
         ),
     )
     books.decision.provided[WaitsFor(WaitKind.LOCATION, data.location_id)] = None
@@ -62,6 +64,7 @@ def location_updated(books: Books, event: Event) -> Verdict:
         ships=Role.SHIPS in data.roles,
         accepts_returns=Role.ACCEPTS_RETURNS in data.roles,
         priority=data.priority,
+        coordinates=point_of(data.coordinates),
         guard=guard_after(event, data.version, known.guard),
     )
     _keep_location(books, changed)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from schemas.orders import EditedLine, OrderUpdated
 from schemas.outcome import Outcome
 from schemas.quantity import micro
+from worker.domain.allocate import route_of
 from worker.domain.availability import fits, units_of
 from worker.domain.books import Books, Hold, held_units
 from worker.domain.decision import Json, Verdict
@@ -70,7 +71,7 @@ def order_updated(books: Books, event: Event) -> Verdict:
     books.decision.orders_touched[order] = None
     books.decision.orders_put[order] = None
     answer["lines"] = [placed_line(line) for line in order.lines]
-    return as_granted(event, order, granted, answer)
+    return as_granted(books, event, order, granted, answer)
 
 
 def _barred(order: Order, data: OrderUpdated) -> Refusal | WaitsFor | None:
@@ -163,4 +164,4 @@ def _granted(books: Books, order: Order, edit: Edit, released: Sequence[Hold]) -
         if line.recipe is not None
     ]
     with books.as_if_released(released):
-        return grant(books, channel, asked, order.strategy, order.order_id)
+        return grant(books, channel, asked, route_of(order))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from schemas.orders import FulfilledLine, OrderFulfilled
 from schemas.outcome import Outcome
 from schemas.quantity import micro, text_micro
-from worker.domain.allocate import STRATEGIES, spread
+from worker.domain.allocate import STRATEGIES, route_of, spread
 from worker.domain.answer import units_json
 from worker.domain.availability import Demand, FreeUnits, Shortage, fits, take, units_of
 from worker.domain.books import Books, held_at, held_units
@@ -229,7 +229,7 @@ def _ranked(
     order: Order, demand: Demand, locations: Sequence[Location], table: FreeUnits
 ) -> Sequence[Location]:
     """Locations in the order in which the order's strategy tries them."""
-    return STRATEGIES[order.strategy]([demand._replace(locations=locations)], table, order.order_id)
+    return STRATEGIES[order.strategy]([demand._replace(locations=locations)], table, route_of(order))
 
 
 def _from_location(

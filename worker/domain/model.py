@@ -10,7 +10,7 @@ end in `_micro` and are millionths of a unit (`schemas.quantity`).
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -93,6 +93,13 @@ class Guard:
     time: datetime | None = None
 
 
+class Coordinates(NamedTuple):
+    """A point on earth, in degrees."""
+
+    latitude: float
+    longitude: float
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """What is sold. `recipe` is None while inventory is not managed."""
@@ -108,6 +115,8 @@ class Variant:
     guard: Guard = Guard()
     deleted: bool = False
     """Not sold any more; what is reserved of it lives on."""
+    ship_date: date | None = None
+    """When what waits of it is to ship (preorder)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,7 @@ class Location:
     deleted: bool
     content_hash: bytes
     guard: Guard = Guard()
+    coordinates: Coordinates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +312,10 @@ class Order:
     """The producer's, of the last order.updated applied that had one."""
     edited: bool = False
     """An order.updated was applied: of a line more may have been shipped than is ordered now."""
+    destination: Coordinates | None = None
+    """Where it is sent; like the ship date, as the placement named it."""
+    ship_date: date | None = None
+    """When what waits of it is to ship (preorder)."""
     lines: list[Line] = field(default_factory=list)
     fulfillments: dict[str, Fulfillment] = field(default_factory=dict)
     returns: dict[str, Return] = field(default_factory=dict)

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from schemas.internal import OrderImported
-from schemas.orders import OrderLine, OrderPlaced, Strategy
+from schemas.orders import OrderLine, OrderPlaced, Policy, Strategy
 from schemas.outcome import Outcome
 from schemas.quantity import micro, text, text_micro
+from worker.domain.allocate import Route
 from worker.domain.answer import units_json
 from worker.domain.availability import fits, free
 from worker.domain.books import Books, Hold
@@ -14,6 +15,7 @@ from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
 from worker.domain.model import MICRO, Cart, Channel, Level, Line, Order, WaitKind, WaitsFor
 from worker.domain.placement import Granted, Promise, asked_of, grant, keep
+from worker.domain.places import point_of
 from worker.domain.verdict import Poison, Refusal, Short, applied_before, insufficient_json, stopped
 
 PRIORITY = Strategy.PRIORITY
@@ -63,7 +65,7 @@ def order_placed(books: Books, event: Event) -> Verdict:
     keep_placed(books, order, data, lines)
     order.placement_hash = event.body_hash
     answer["lines"] = [placed_line(line) for line in lines]
-    return as_granted(event, order, granted, answer)
+    return as_granted(books, event, order, granted, answer)
 
 
 def _take_over(books: Books, cart: Cart, order: Order) -> None:
@@ -77,11 +79,11 @@ def _take_over(books: Books, cart: Cart, order: Order) -> None:
         cart.order_id = order.order_id
 
 
-def as_granted(event: Event, order: Order, granted: Granted, answer: Json) -> Verdict:
+def as_granted(books: Books, event: Event, order: Order, granted: Granted, answer: Json) -> Verdict:
     """The verdict on an order whose lines got this; the answer tells what waits, and what was not served."""
     verdict = Verdict(event, Outcome.APPLIED, answer, order)
     if granted.promises:
-        _tell_waiting(answer["lines"], granted.promises)
+        _tell_waiting(books, order, answer["lines"], granted.promises)
     if granted.shortages:
         verdict.outcome = Outcome.PARTIALLY_APPLIED
         short = Short(granted.shortages, order.sales_channel_id)
@@ -120,12 +122,19 @@ def keep_placed(books: Books, order: Order, data: OrderPlaced | OrderImported, l
     order.lines = lines
     order.sales_channel_id = data.sales_channel_id
     order.strategy = data.strategy or books.snapshot.strategy
-    if data.policy is not None:
-        order.policy = data.policy
+    policy = policy_of(data)
+    if policy is not None or data.destination is not None:
+        order.policy, order.ship_date = policy, data.ship_date
+        order.destination = point_of(data.destination)
         books.decision.orders_put[order] = None
     order.cart_id = data.cart_id
     books.decision.orders_touched[order] = None
     books.decision.lines_new += [(order, line) for line in lines]
+
+
+def policy_of(data: OrderPlaced | OrderImported) -> Policy | None:
+    """The policy that a placement names; one with a ship date may wait for stock (preorder)."""
+    return data.policy or (None if data.ship_date is None else Policy.BACKORDER)
 
 
 class _LineTerms(NamedTuple):
@@ -174,7 +183,7 @@ def _granted(
     books: Books, channel: Channel, data: OrderPlaced, lines: Sequence[Line], terms: _LineTerms
 ) -> Granted | WaitsFor | Short:
     """What the lines get. Stock for all of them at hand is given without looking at each one's policy."""
-    strategy, policy = data.strategy or books.snapshot.strategy, data.policy
+    strategy, policy = data.strategy or books.snapshot.strategy, policy_of(data)
     alike = policy is not None or not terms.patient
     if strategy is PRIORITY and alike and not (terms.firm or channel.safety_stock_micro):
         holds = _holds_undivided(books, channel, lines)
@@ -185,7 +194,7 @@ def _granted(
         for line in lines
         if line.recipe is not None
     ]
-    return grant(books, channel, asked, strategy, data.order_id)
+    return grant(books, channel, asked, Route(strategy, data.order_id, point_of(data.destination)))
 
 
 def _holds_undivided(books: Books, channel: Channel, lines: Iterable[Line]) -> list[Hold] | None:
@@ -251,8 +260,13 @@ def placed_line(line: Line) -> Json:
     }
 
 
-def _tell_waiting(lines: Sequence[Json], promises: Iterable[Promise]) -> None:
-    """Say of lines that wait what of their reservations is not there yet."""
+def _tell_waiting(books: Books, order: Order, lines: Sequence[Json], promises: Iterable[Promise]) -> None:
+    """Say of lines that wait what of their reservations is not there yet, and when it is to ship."""
     by_id = {line["line_item_id"]: line for line in lines}
     for line, item, location, units in promises:
-        by_id[line.line_item_id].setdefault("waiting", []).append(units_json(item, location, units))
+        waiting = units_json(item, location, units)
+        variant = books.catalogue.variants.get(line.variant_id)
+        ship_date = order.ship_date or (None if variant is None else variant.ship_date)
+        if ship_date is not None:
+            waiting["ship_date"] = ship_date.isoformat()
+        by_id[line.line_item_id].setdefault("waiting", []).append(waiting)

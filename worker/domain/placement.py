@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from schemas.orders import Policy, Strategy
-from worker.domain.allocate import Missing, Served, Taken, serve
+from schemas.orders import Policy
+from worker.domain.allocate import Missing, Route, Served, Taken, serve
 from worker.domain.availability import (
     Demand,
     FreeUnits,
@@ -52,12 +52,10 @@ class Granted(NamedTuple):
     """What lines that are served in part do not get."""
 
 
-def grant(
-    books: Books, channel: Channel, asked: Sequence[Asked], strategy: Strategy, seed: str
-) -> Granted | WaitsFor | Short:
+def grant(books: Books, channel: Channel, asked: Sequence[Asked], route: Route) -> Granted | WaitsFor | Short:
     """From where the lines are taken, or why none of them is. Changes nothing.
 
-    `seed` is the order's id. Waits for the first level of every item that is asked for.
+    Waits for the first level of every item that is asked for.
     """
     demands = [one.demand for one in asked]
     unstocked = _unstocked(books, demands)
@@ -73,7 +71,7 @@ def grant(
         if portion.demand.quantity_micro
     ]
     lines, served_demands = [line for line, _ in served_lines], [demand for _, demand in served_lines]
-    served = serve(served_demands, free_units(books.levels, served_demands, kept_back), strategy, seed)
+    served = serve(served_demands, free_units(books.levels, served_demands, kept_back), route)
     promises = [_promise(books, lines[one.place], one) for one in served.missing]
     if beyond := _beyond_limits(books, served_demands, served, promises):
         return Short(beyond, channel.sales_channel_id)

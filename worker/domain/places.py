@@ -1,9 +1,15 @@
-"""Which of an order's locations come first, and from which it gives up first what it holds."""
+"""Where an order's goods are: which locations come first, and from which it gives up first what it holds."""
 
 from collections.abc import Callable, Iterator
 
+from schemas.places import Coordinates as ToldCoordinates
 from worker.domain.books import Books
-from worker.domain.model import Item, Level, Line, Location, Order
+from worker.domain.model import Coordinates, Item, Level, Line, Location, Order
+
+
+def point_of(told: ToldCoordinates | None) -> Coordinates | None:
+    """The point that an event names, if it names one."""
+    return None if told is None else Coordinates(told.latitude, told.longitude)
 
 
 def preference(books: Books, order: Order) -> Callable[[Location], tuple[int, int, str]]:

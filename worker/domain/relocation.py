@@ -13,7 +13,7 @@ from schemas.orders import Policy
 from schemas.outcome import Outcome
 from schemas.quantity import text
 from worker.domain.alerts import orphaned, uncovered
-from worker.domain.allocate import serve
+from worker.domain.allocate import route_of, serve
 from worker.domain.answer import units_json
 from worker.domain.availability import Demand, free_units
 from worker.domain.books import Books
@@ -130,7 +130,7 @@ def _moved(books: Books, order: Order, leaving: Sequence[Leaving]) -> list[Moved
             demands.append(demand._replace(policy=Policy.BACKORDER))
             wanted.append(its)
     # What a channel leaves to others stands in the way of new orders, not of goods promised already.
-    served = serve(demands, free_units(books.levels, demands, None), order.strategy, order.order_id)
+    served = serve(demands, free_units(books.levels, demands, None), route_of(order))
     moved: list[Moved] = []
     for place, item, location, units in served.taken:
         target = books.levels[item.item_no][location.location_no]

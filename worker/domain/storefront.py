@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from schemas.orders import Policy
 from schemas.quantity import LINE_QUANTITY_MAX
+from worker.domain.allocate import Route
 from worker.domain.availability import available_micro, free_units, step_micro
 from worker.domain.books import Books
 from worker.domain.model import MICRO, Channel, Line, Variant
@@ -45,12 +46,13 @@ def availability_of(books: Books, channel: Channel, variant: Variant) -> Availab
 
 def _granted_micro(books: Books, channel: Channel, asked: Asked, available: int) -> int | None:
     """The most that placement grants, found by asking it; None where a line may have all it can ask for."""
-    step, strategy = step_micro(asked.demand), books.snapshot.strategy
+    step = step_micro(asked.demand)
+    route = Route(books.snapshot.strategy, asked.line.variant_id)
 
     def is_granted(steps: int) -> bool:
         demand = asked.demand._replace(quantity_micro=steps * step)
         one = Asked(asked.line, demand)
-        return isinstance(grant(books, channel, [one], strategy, asked.line.variant_id), Granted)
+        return isinstance(grant(books, channel, [one], route), Granted)
 
     granted, refused = available // step, LINE_QUANTITY_MAX * MICRO // step
     if is_granted(refused):

@@ -53,6 +53,7 @@ def variant_created(books: Books, event: Event) -> Verdict:
         sku=data.sku,
         allow_backorder=data.allow_backorder,
         backorder_limit=told.backorder_limit,
+        ship_date=data.ship_date,
         recipe=told.recipe,
         content_hash=event.body_hash,
         guard=guard_after(event, data.version, NO_GUARD),
@@ -86,6 +87,7 @@ def variant_updated(books: Books, event: Event) -> Verdict:
         sku=data.sku,
         allow_backorder=data.allow_backorder,
         backorder_limit=told.backorder_limit,
+        ship_date=data.ship_date,
         recipe=told.recipe,
         guard=guard_after(event, data.version, known.guard),
     )

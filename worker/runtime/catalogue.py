@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 import sql
-from worker.domain.model import Catalogue, Channel, Guard, Item, Location, Part, Recipe, Variant
+from worker.domain.model import Catalogue, Channel, Coordinates, Guard, Item, Location, Part, Recipe, Variant
 from worker.runtime.exact_json import canonical
 
 if TYPE_CHECKING:
@@ -173,6 +173,7 @@ def _variant(row: "asyncpg.Record", recipe: Recipe | None) -> Variant:
         row["content_hash"],
         _guard(row),
         row["deleted"],
+        row["ship_date"],
     )
 
 
@@ -188,7 +189,13 @@ def _location(row: "asyncpg.Record") -> Location:
         deleted=row["deleted"],
         content_hash=row["content_hash"],
         guard=_guard(row),
+        coordinates=point(row["latitude"], row["longitude"]),
     )
+
+
+def point(latitude: float | None, longitude: float | None) -> Coordinates | None:
+    """The point of two columns that are null together."""
+    return None if latitude is None or longitude is None else Coordinates(latitude, longitude)
 
 
 def _channel(row: "asyncpg.Record") -> Channel:

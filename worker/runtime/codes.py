@@ -67,6 +67,7 @@ STRATEGY_NOS: dict[Strategy, int] = {
     Strategy.MOST_AVAILABLE: 1,
     Strategy.FEWEST_SPLITS: 2,
     Strategy.RANDOM: 3,
+    Strategy.NEAREST: 4,
 }
 POLICY_NOS: dict[Policy | None, int | None] = {
     None: None,

@@ -7,7 +7,7 @@ functions/load_batch.sql locks them too.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import sql
@@ -19,6 +19,7 @@ from worker.domain.model import (
     Cart,
     CartHold,
     Catalogue,
+    Coordinates,
     Fulfillment,
     Guard,
     Item,
@@ -42,7 +43,7 @@ from worker.domain.model import (
     Traveling,
 )
 from worker.domain.needs import Needs, edited_variant_ids, item_ids_made, needs_of
-from worker.runtime.catalogue import item_of
+from worker.runtime.catalogue import item_of, point
 from worker.runtime.codes import POLICIES, STRATEGIES, STRATEGY_NOS
 from worker.runtime.decode import Arrival
 from worker.runtime.parked import ParkedRow, parked_rows
@@ -111,6 +112,8 @@ class OrderHead(NamedTuple):
     version: int | None = None
     edited: bool = False
     policy_no: int | None = None
+    destination: Coordinates | None = None
+    ship_date: date | None = None
 
 
 class ItemNos(NamedTuple):
@@ -298,6 +301,8 @@ class Loaded:
                 head.canceled_line_ids,
                 head.version,
                 head.edited,
+                head.destination,
+                head.ship_date,
             )
         if self.orders.lines or self.orders.parked:
             _fill({order.order_no: order for order in orders.values()}, self.orders, levels)
@@ -575,6 +580,8 @@ class Loader:
                 head["version"],
                 head["edited"],
                 head["policy"],
+                point(head["destination_latitude"], head["destination_longitude"]),
+                head["ship_date"],
             )
         rows = loaded.orders
         parked = await connection.fetch(ORDER_PARKED_READ, met)

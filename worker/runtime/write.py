@@ -280,6 +280,8 @@ async def _write_catalogue(connection: "Connection", decision: Decision) -> dict
                 "ships": location.ships,
                 "accepts_returns": location.accepts_returns,
                 "priority": location.priority,
+                "latitude": None if location.coordinates is None else location.coordinates.latitude,
+                "longitude": None if location.coordinates is None else location.coordinates.longitude,
                 "deleted": location.deleted,
                 "content_hash": location.content_hash.hex(),
                 **guard_columns(location.guard),
@@ -332,6 +334,7 @@ def _variant_rows(decision: Decision, recipe_nos: Mapping[int, int]) -> list[dic
             "title": put.title,
             "allow_backorder": variant.allow_backorder,
             "backorder_limit": variant.backorder_limit,
+            "ship_date": None if variant.ship_date is None else variant.ship_date.isoformat(),
             "recipe_no": recipe_no,
             "deleted": variant.deleted,
             "content_hash": variant.content_hash.hex(),
@@ -372,7 +375,8 @@ async def _make_levels(
 # ── Orders ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-HEAD_WIDTH = 11
+HEAD_WIDTH = 14
+NOWHERE = (None, None)
 LINE_COLUMNS = ("order_no", "line_no", "line_item_id", "variant_no", "recipe_no", "quantity_micro")
 RESERVATION_COLUMNS = ("order_no", "line_no", "level_no", "quantity")
 
@@ -457,10 +461,12 @@ def _head_to_write(order: Order, stored: OrderHead, put: bool) -> Row | None:  #
         order.edited,
     )
     if not order.lines:
-        return order.order_no, revision, *stored[1:5], *put_later, stored.policy_no
-    strategy_no, policy_no = STRATEGY_NOS[order.strategy], POLICY_NOS[order.policy]
+        said = stored.policy_no, *(stored.destination or NOWHERE), stored.ship_date
+        return order.order_no, revision, *stored[1:5], *put_later, *said
+    strategy_no = STRATEGY_NOS[order.strategy]
     head = revision, order.placement_hash, order.sales_channel_id, strategy_no, order.cart_id
-    return order.order_no, *head, *put_later, policy_no
+    said = POLICY_NOS[order.policy], *(order.destination or NOWHERE), order.ship_date
+    return order.order_no, *head, *put_later, *said
 
 
 def _reservation_changes(orders: Iterable[Order], new_lines: set[int]) -> tuple[list[Row], list[Row]]:
