@@ -18,6 +18,7 @@ from schemas.contract import Contract
 from schemas.event_type import EventType
 from schemas.internal import (
     AuditRepaired,
+    CartHoldEvacuated,
     CartHoldExpired,
     LocationEvacuated,
     OrderImported,
@@ -62,6 +63,7 @@ EventData = (
     | OrderReturned
     | ReservationMoved
     | CartHoldExpired
+    | CartHoldEvacuated
     | AuditRepaired
     | OrderImported
     | StockImported

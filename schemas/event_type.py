@@ -28,6 +28,7 @@ class EventType(StrEnum):
     ORDER_RETURNED = "order.returned"
     RESERVATION_MOVED = "reservation.moved"
     CART_HOLD_EXPIRED = "cart.hold_expired"
+    CART_HOLD_EVACUATED = "cart.hold_evacuated"
     AUDIT_REPAIRED = "audit.repaired"
     ORDER_IMPORTED = "order.imported"
     STOCK_IMPORTED = "stock.imported"
@@ -44,6 +45,7 @@ class EventType(StrEnum):
 _INTERNAL = frozenset(
     (
         EventType.CART_HOLD_EXPIRED,
+        EventType.CART_HOLD_EVACUATED,
         EventType.AUDIT_REPAIRED,
         EventType.ORDER_IMPORTED,
         EventType.STOCK_IMPORTED,

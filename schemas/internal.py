@@ -19,6 +19,13 @@ class CartHoldExpired(Contract):
     """Which of the cart's holds it was."""
 
 
+class CartHoldEvacuated(Contract):
+    """A location was deleted: what is held for a cart is to leave it."""
+
+    cart_id: Id
+    location_id: Id
+
+
 class AuditRepaired(Contract):
     """An audit found a level or an order that contradicts itself: it is put right."""
 

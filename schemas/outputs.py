@@ -386,7 +386,7 @@ class UnitsMoved(Contract):
 
 
 class RelocatedLine(Contract):
-    """An order line with what of it is held elsewhere now, and what found no other place."""
+    """A line of an order or cart with what of it is held elsewhere now, and what found no other place."""
 
     line_item_id: Id
     moved: Array[UnitsMoved] = ()
@@ -397,6 +397,15 @@ class LocationEvacuatedResult(OrderAnswer):
     """Tells what became of an order's reservations at a location that was deleted."""
 
     type: Literal["location.evacuated"]
+    location_id: Id
+    lines: Array[RelocatedLine] = ()
+
+
+class CartHoldEvacuatedResult(Answer):
+    """Tells what became of what was held for a cart at a location that was deleted."""
+
+    type: Literal["cart.hold_evacuated"]
+    cart_id: Id
     location_id: Id
     lines: Array[RelocatedLine] = ()
 
@@ -434,6 +443,7 @@ EventResult = Annotated[
     | OrderReturnedResult
     | ReservationMovedResult
     | LocationEvacuatedResult
+    | CartHoldEvacuatedResult
     | ReservationReallocatedResult
     | AuditRepairedResult
     | OrderImportedResult,

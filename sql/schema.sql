@@ -63,6 +63,7 @@ create table cart (
     generation integer not null default 0,
     expires_at timestamp with time zone,
     order_id text collate "C",
+    sales_channel_id text collate "C",
     constraint cart_cart_id_key UNIQUE (cart_id),
     constraint cart_ordered_holds_nothing CHECK (((order_id IS NULL) OR (expires_at IS NULL))),
     constraint cart_pkey PRIMARY KEY (cart_no)

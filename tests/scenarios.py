@@ -343,7 +343,9 @@ def _move(subject: str, words: _Words) -> tuple[str, Json]:
 
 
 def _evacuate(subject: str, words: _Words) -> tuple[str, Json]:
-    """`evacuate o1 from A`, as the worker itself does where A was deleted."""
+    """`evacuate o1 from A`, or a cart `c1`, as the worker itself does where A was deleted."""
+    if subject.startswith("c"):
+        return "cart.hold_evacuated", {"cart_id": subject, "location_id": words.words[1]}
     return "location.evacuated", {"order_id": subject, "location_id": words.words[1]}
 
 

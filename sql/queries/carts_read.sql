@@ -4,7 +4,8 @@ select
     c.cart_id,
     c.generation,
     c.expires_at,
-    c.order_id
+    c.order_id,
+    c.sales_channel_id
 from unnest($1::text []) as u (cart_id)
 inner join cart as c on c.cart_id = u.cart_id
 where c.expires_at is not null

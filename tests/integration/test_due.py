@@ -209,6 +209,27 @@ async def test_a_hold_whose_time_is_over_is_given_up_by_the_worker_itself(
         assert answered == [(number,)]
 
 
+async def test_a_hold_leaves_a_deleted_location_by_itself_when_others_have_room(
+    worker: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    held: Json = {"sales_channel_id": "web", "lines": [line("L1", "v1", 7)]}
+    await worker.deliver(
+        *shop(topics),
+        topics.event("location.created", location_id="B"),
+        topics.event("sales_channel.updated", sales_channel_id="web", location_ids=["A", "B"]),
+        topics.event("stock.set", sku="S1", location_id="B", quantity=0),
+        topics.event("cart.validated", cart_id="c1", hold={"ttl_seconds": 600}, **held),
+    )
+    await worker.deliver(topics.event("location.deleted", location_id="A"))
+    assert await worker.sweep() == []
+    for stock, there in ((4, "4/4"), (9, "9/7")):
+        await worker.deliver(topics.event("stock.set", sku="S1", location_id="B", quantity=stock))
+        await worker.sweep()
+        assert (await levels(db))["v1@B"] == there
+        assert await worker.sweep() == []
+    assert (await levels(db))["v1@A"] == "10/0"
+
+
 async def test_an_expiry_read_from_kafka_is_no_event(
     worker: InProcessWorker, topics: Topics, db: "Connection"
 ) -> None:

@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 
 from schemas import EventData, EventType
-from schemas.internal import CartHoldExpired
+from schemas.internal import CartHoldEvacuated, CartHoldExpired
 from schemas.outcome import Outcome
 from schemas.topics import Output
 from tests.books import connected, contradictions, levels, rows_of, waiting_for_a_lock
@@ -77,10 +77,10 @@ class Teller:
         self._topics = Topics()
 
     async def tell(self, *told: Told) -> list[OutRecord]:
-        """What the worker says because of these events, as one batch; an expiry it tells itself."""
-        if any(one.type == EventType.CART_HOLD_EXPIRED for one in told):
-            (expiry,) = told
-            return await self._worker.tell_itself(_expiry(expiry))
+        """What the worker says because of these events, as one batch; some it tells itself."""
+        if any(one.type in OWN for one in told):
+            (own,) = told
+            return await self._worker.tell_itself(_told_itself(own))
         return await self._worker.deliver(*map(self._record, told))
 
     def _record(self, told: Told) -> RawRecord:
@@ -93,12 +93,13 @@ class Teller:
         return self.records[identity]
 
 
-def _expiry(told: Told) -> Arrival:
-    """As the worker tells that the time of a hold is over, but under the scenario's id."""
-    data = CartHoldExpired(**told.data)
-    arrival = internal_arrival(
-        EventType.CART_HOLD_EXPIRED, data, data.cart_id, str(data.generation), datetime.now(UTC)
-    )
+OWN = {"cart.hold_expired": CartHoldExpired, "cart.hold_evacuated": CartHoldEvacuated}
+
+
+def _told_itself(told: Told) -> Arrival:
+    """As the worker tells something of a cart itself, but under the scenario's id."""
+    data = OWN[told.type](**told.data)
+    arrival = internal_arrival(EventType(told.type), data, data.cart_id, told.id, datetime.now(UTC))
     return arrival._replace(event=arrival.event._replace(source=told.source, event_id=told.id))
 
 

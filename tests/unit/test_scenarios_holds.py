@@ -230,6 +230,40 @@ ORDERED = [
     ),
 ]
 
+MOVED = [
+    Scenario(
+        "a hold leaves a deleted location as far as the others have room; the rest stays held",
+        before="""
+            shirt: A 5, B 2, C 1
+            mug: A 3, B 3
+        """,
+        events="""
+            cart c1: 4 shirt, 2 mug hold=60     -> applied, L1 has held 4 shirt A
+            location A deleted                  -> applied
+            evacuate c1 from A                  -> applied, L1 moves 2 shirt A>B, L1 moves 1 shirt A>C,
+                L1 leaves 1 shirt A, L2 moves 2 mug A>B
+            evacuate c1 from B                  -> stale
+            place o1: 3 shirt, 2 mug cart_id=c1 -> applied, L1 holds 2 shirt B, L1 holds 1 shirt C
+        """,
+        after="""
+            shirt: A 5, B 2/2, C 1/1
+            mug: A 3, B 3/2
+        """,
+    ),
+    Scenario(
+        "a hold at a location that stays, or that ended, is not moved",
+        before="shirt: A 5, B 2",
+        events="""
+            cart c1: 2 shirt hold=60            -> applied
+            evacuate c1 from A                  -> stale
+            release c1                          -> applied
+            location A deleted                  -> applied
+            evacuate c1 from A                  -> stale
+        """,
+        after="shirt: A 5, B 2",
+    ),
+]
+
 WAITING = [
     Scenario(
         "a cart's line of a variant that may wait is not short, and holds what is in stock",
@@ -264,7 +298,7 @@ WAITING = [
     ),
 ]
 
-SCENARIOS = [*HELD, *ORDERED, *WAITING]
+SCENARIOS = [*HELD, *ORDERED, *MOVED, *WAITING]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

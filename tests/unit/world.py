@@ -19,7 +19,13 @@ from pydantic import TypeAdapter
 
 from schemas import INPUTS, EventType
 from schemas.contract import Contract
-from schemas.internal import CartHoldExpired, LocationEvacuated, ReservationReallocated, VariantRemoved
+from schemas.internal import (
+    CartHoldEvacuated,
+    CartHoldExpired,
+    LocationEvacuated,
+    ReservationReallocated,
+    VariantRemoved,
+)
 from schemas.orders import OrderPlaced, Policy, Strategy
 from schemas.outcome import Outcome
 from schemas.outputs import OUTPUTS
@@ -50,6 +56,7 @@ NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 UNTIL = NOW + timedelta(days=7)
 OWN: dict[str, type[Contract]] = {
     "cart.hold_expired": CartHoldExpired,
+    "cart.hold_evacuated": CartHoldEvacuated,
     "location.evacuated": LocationEvacuated,
     "reservation.reallocated": ReservationReallocated,
     "variant.removed": VariantRemoved,

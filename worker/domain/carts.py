@@ -214,6 +214,7 @@ def _hold(books: Books, event: Event, cart: Cart, granted: Granted, answer: Json
     holds = [CartHold(line.line_item_id, level, units) for line, level, units in granted.holds]
     books.hold(cart, holds)
     cart.generation += 1
+    cart.sales_channel_id = data.sales_channel_id
     cart.expires_at = None
     if not holds:
         return

@@ -29,7 +29,7 @@ from worker.domain.fulfillments import order_fulfilled
 from worker.domain.imports import order_imported
 from worker.domain.model import Order, ParkedEvent, Snapshot, WaitKind, WaitsFor
 from worker.domain.orders import order_placed
-from worker.domain.relocation import location_evacuated, reservation_reallocated
+from worker.domain.relocation import cart_hold_evacuated, location_evacuated, reservation_reallocated
 from worker.domain.reservations import reservation_moved
 from worker.domain.returns import order_returned
 from worker.domain.stock import stock_adjusted, stock_imported, stock_received, stock_set
@@ -63,6 +63,7 @@ RULES: Mapping[EventType, Rule] = {
     EventType.ORDER_RETURNED: order_returned,
     EventType.RESERVATION_MOVED: reservation_moved,
     EventType.CART_HOLD_EXPIRED: cart_hold_expired,
+    EventType.CART_HOLD_EVACUATED: cart_hold_evacuated,
     EventType.AUDIT_REPAIRED: audit_repaired,
     EventType.STOCK_IMPORTED: stock_imported,
     EventType.RESERVATION_REALLOCATED: reservation_reallocated,

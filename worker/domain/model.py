@@ -386,6 +386,8 @@ class Cart:
     """None: nothing is held."""
     order_id: str | None = None
     """The order that was placed of it: from then on nothing is held for the cart."""
+    sales_channel_id: str | None = None
+    """Where its hold may be taken from."""
     holds: list[CartHold] = field(default_factory=list)
 
 

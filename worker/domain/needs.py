@@ -18,6 +18,7 @@ from schemas.catalogue import (
 from schemas.event_type import EventType
 from schemas.internal import (
     AuditRepaired,
+    CartHoldEvacuated,
     CartHoldExpired,
     LocationEvacuated,
     OrderImported,
@@ -177,9 +178,9 @@ def _cart_validated(needs: Needs, event: Event) -> None:
         needs.variant_ids.update(variant_ids)
 
 
-def _cart_ended(needs: Needs, event: Event) -> None:
+def _cart_held(needs: Needs, event: Event) -> None:
     data = event.data
-    assert isinstance(data, CartReleased | CartHoldExpired)
+    assert isinstance(data, CartReleased | CartHoldExpired | CartHoldEvacuated)
     needs.cart_ids.add(data.cart_id)
 
 
@@ -302,8 +303,9 @@ _NEEDS: Mapping[EventType, Callable[[Needs, Event], None]] = {
     EventType.TRANSFER_SHIPPED: _transfer_shipped,
     EventType.TRANSFER_RECEIVED: _transfer_received,
     EventType.CART_VALIDATED: _cart_validated,
-    EventType.CART_RELEASED: _cart_ended,
-    EventType.CART_HOLD_EXPIRED: _cart_ended,
+    EventType.CART_RELEASED: _cart_held,
+    EventType.CART_HOLD_EXPIRED: _cart_held,
+    EventType.CART_HOLD_EVACUATED: _cart_held,
     EventType.ORDER_PLACED: _order_placed,
     EventType.ORDER_UPDATED: _order_updated,
     EventType.ORDER_CANCELED: _canceled,

@@ -1,4 +1,4 @@
-"""What an order holds is moved to where it can be shipped from: by the worker itself, order by order.
+"""What an order or cart holds is moved to where it can be shipped from: by the worker itself, order by order.
 
 Two things call for it: a location that was deleted, and stock that came to another place than where it is
 missing (rulings "location.deleted"; DESIGN §4 rules 10, 12; ADR 0015). Both take the way of a placement:
@@ -8,7 +8,7 @@ the order's strategy, over its channel's locations, as far as these have room.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from schemas.internal import LocationEvacuated, ReservationReallocated
+from schemas.internal import CartHoldEvacuated, LocationEvacuated, ReservationReallocated
 from schemas.orders import Policy
 from schemas.outcome import Outcome
 from schemas.quantity import text
@@ -19,7 +19,7 @@ from worker.domain.availability import Demand, free_units
 from worker.domain.books import Books
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
-from worker.domain.model import MICRO, Item, Level, Line, Order, Part, Recipe
+from worker.domain.model import MICRO, CartHold, Item, Level, Line, Order, Part, Recipe
 from worker.domain.verdict import Refusal, stopped
 
 
@@ -73,6 +73,56 @@ def location_evacuated(books: Books, event: Event) -> Verdict:
         held = [(one.line.line_item_id, one.units) for one in left if one.level is level]
         verdict.alerts.append(orphaned(level, order, held, event))
     return verdict
+
+
+def cart_hold_evacuated(books: Books, event: Event) -> Verdict:
+    """What is held for a cart leaves a deleted location as far as its channel's others have room.
+
+    The rest stays held: the cart's order will find it gone from sale, and is judged on what there is.
+    """
+    data = event.data
+    assert isinstance(data, CartHoldEvacuated)
+    cart = books.carts[data.cart_id]
+    answer: Json = {"cart_id": data.cart_id, "location_id": data.location_id}
+    location = books.catalogue.locations.get(data.location_id)
+    channel = books.catalogue.channels.get(cart.sales_channel_id or "")
+    leaving = [one for one in cart.holds if one.level.location.location_id == data.location_id]
+    if location is None or channel is None or not location.deleted or not leaving:
+        gone = Refusal(Outcome.STALE, f"cart {data.cart_id} has nothing to take away from there")
+        return stopped(event, gone, books.snapshot, answer)
+    places = books.sellable(channel)
+    demands = [
+        Demand(
+            one.line_item_id,
+            "",
+            Recipe(None, (Part(one.level.item, 1),)),
+            one.quantity * MICRO,
+            places,
+            Policy.BACKORDER,
+        )
+        for one in leaving
+    ]
+    served = serve(demands, free_units(books.levels, demands, None), books.snapshot.strategy, cart.cart_id)
+    lines = [
+        Line(number, one.line_item_id, "", 0, demand.recipe, demand.quantity_micro)
+        for number, (one, demand) in enumerate(zip(leaving, demands, strict=True), 1)
+    ]
+    moved = [
+        Moved(lines[place], leaving[place].level, books.levels[item.item_no][to.location_no], units)
+        for place, item, to, units in served.taken
+    ]
+    everything = [Leaving(line, one.level, one.quantity) for line, one in zip(lines, leaving, strict=True)]
+    left = _left(everything, moved)
+    held: dict[tuple[str, Level], int] = {}
+    for line_item_id, level, units in (
+        *(one for one in cart.holds if one not in leaving),
+        *((one.line.line_item_id, one.target, one.units) for one in moved),
+        *((one.line.line_item_id, one.level, one.units) for one in left),
+    ):
+        held[line_item_id, level] = held.get((line_item_id, level), 0) + units
+    books.hold(cart, [CartHold(line_item_id, level, units) for (line_item_id, level), units in held.items()])
+    answer["lines"] = _lines(everything, moved, left)
+    return Verdict(event, Outcome.APPLIED, answer)
 
 
 def reservation_reallocated(books: Books, event: Event) -> Verdict:

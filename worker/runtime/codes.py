@@ -31,6 +31,7 @@ TYPE_NOS: dict[EventType, int] = {
     EventType.RESERVATION_MOVED: 21,
     EventType.CART_HOLD_EXPIRED: 30,
     EventType.AUDIT_REPAIRED: 35,
+    EventType.CART_HOLD_EVACUATED: 38,
     EventType.ORDER_IMPORTED: 36,
     EventType.STOCK_IMPORTED: 37,
     EventType.RESERVATION_REALLOCATED: 31,

@@ -312,7 +312,12 @@ class Loaded:
         rows = self.subjects.carts
         carts = {
             row["cart_no"]: Cart(
-                row["cart_no"], row["cart_id"], row["generation"], row["expires_at"], row["order_id"]
+                row["cart_no"],
+                row["cart_id"],
+                row["generation"],
+                row["expires_at"],
+                row["order_id"],
+                row["sales_channel_id"],
             )
             for row in rows.heads
         }

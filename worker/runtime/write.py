@@ -159,8 +159,10 @@ async def _write_levels(connection: "Connection", judged: Judged) -> None:
 async def _write_carts(connection: "Connection", decision: Decision) -> None:
     """What carts hold in the end, instead of what they held."""
     carts = list(decision.carts_touched)
-    rows = [(one.cart_no, one.generation, one.expires_at, one.order_id) for one in carts]
-    await connection.execute(CARTS_UPDATE, *_columns(rows, 4))
+    rows = [
+        (one.cart_no, one.generation, one.expires_at, one.order_id, one.sales_channel_id) for one in carts
+    ]
+    await connection.execute(CARTS_UPDATE, *_columns(rows, 5))
     await connection.execute(HOLDS_DELETE, [one.cart_no for one in carts])
     holds = [
         (one.cart_no, held.line_item_id, held.level.level_no, held.quantity)
