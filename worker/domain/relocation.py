@@ -13,7 +13,7 @@ from schemas.orders import Policy
 from schemas.outcome import Outcome
 from schemas.quantity import text
 from worker.domain.alerts import orphaned, uncovered
-from worker.domain.allocate import route_of, serve
+from worker.domain.allocate import Route, route_of, serve
 from worker.domain.answer import units_json
 from worker.domain.availability import Demand, free_units
 from worker.domain.books import Books
@@ -102,7 +102,8 @@ def cart_hold_evacuated(books: Books, event: Event) -> Verdict:
         )
         for one in leaving
     ]
-    served = serve(demands, free_units(books.levels, demands, None), books.snapshot.strategy, cart.cart_id)
+    route = Route(books.snapshot.strategy, cart.cart_id)
+    served = serve(demands, free_units(books.levels, demands, None), route)
     lines = [
         Line(number, one.line_item_id, "", 0, demand.recipe, demand.quantity_micro)
         for number, (one, demand) in enumerate(zip(leaving, demands, strict=True), 1)
