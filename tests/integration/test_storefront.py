@@ -341,6 +341,8 @@ async def test_a_batch_that_commits_after_a_later_one_is_counted_in(
         late.processor.at = gate = Gate(Point.UNDER_LOCKS)
         judging = asyncio.ensure_future(late.judge(order(topics, "o1", "cup", 1)))
         await gate.reached()
+        for _ in range(3):  # while nothing that began after it has ended
+            assert await window.told() == {}
         for number in range(3):
             await worker.deliver(order(topics, f"p{number}", "saucer", 1))
             assert (await window.told())["saucer|web"] == stocks(8 - number)

@@ -82,7 +82,10 @@ class Progress(NamedTuple):
     """Every batch up to this number is finished and counted in; None: everything is to be counted anew."""
     batches_drawn: int
     finished_before: int
-    """Every batch up to `batches_drawn` is finished when no transaction older than this one is under way."""
+    """Every batch up to `batches_drawn` is finished when no transaction older than this one is under way.
+
+    It is that of the pass, which took its number after it had read the last one drawn.
+    """
     catalogue_version: int
     variants_from: int | None
     """The variants after this number are still to be counted anew; None: none."""
@@ -103,10 +106,11 @@ class AvailabilityCounter:
         To be told are the values that changed, and those of earlier passes that nobody noted as published.
         """
         async with db.transaction():
+            # Before the lock, which gives this transaction its number: see `Progress`.
+            drawn: int = await db.fetchval(DRAWN)
             state = await db.fetchrow(LOCK, generation, PAUSE_MAX)
             if state is None:
                 return None
-            drawn: int = await db.fetchval(DRAWN)
             before = Progress(
                 state["batches_seen"],
                 state["batches_drawn"],
