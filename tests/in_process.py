@@ -183,6 +183,13 @@ def crash_at(point: Point) -> At:
     return at
 
 
+class SweepingPipeline(Pipeline):
+    """Leaves what a batch makes due to the sweep, so that a test says when it is done."""
+
+    async def _judge(self, work: Work) -> None:
+        await self._judge_released(work)
+
+
 class InProcessWorker:
     """One worker of the group: what `worker.runtime.app` builds, less Kafka."""
 
@@ -196,6 +203,7 @@ class InProcessWorker:
         sweep_interval_s_max: float = inf,
         usual: Usual | None = None,
         parked_max: int = 1_000_000,
+        follows_up_at_once: bool = False,
     ) -> None:
         self.caught_up: dict[TopicPartition, CaughtUp] = {}
         """Partitions that are said to be read to their end, beside those of the batches."""
@@ -229,7 +237,8 @@ class InProcessWorker:
             backoff,
             lambda: datetime.now(UTC),
         )
-        self.pipeline = Pipeline(
+        pipeline = Pipeline if follows_up_at_once else SweepingPipeline
+        self.pipeline = pipeline(
             PipelineSettings(sweep_interval_s_max=sweep_interval_s_max),
             pool,
             self.processor,

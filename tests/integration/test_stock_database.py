@@ -15,6 +15,7 @@ from tests.in_process import (
     Topics,
     answers,
     outcomes,
+    pool_of,
     value_of,
     worker_on,
 )
@@ -305,3 +306,37 @@ async def test_b73_the_item_of_a_deleted_variant_goes_with_its_last_reservation(
     )
     assert [outcome for _, outcome in outcomes(told)] == ["applied"] * 3
     assert await levels(db) == {"cloth@A": "5/0"}
+
+
+async def test_what_a_batch_makes_due_is_done_right_after_it(database_url: str, db: "Connection") -> None:
+    """Each way in which something becomes due, with no sweep at all."""
+    topics = Topics()
+    async with pool_of(database_url) as pool:
+        worker = InProcessWorker(pool, follows_up_at_once=True)
+
+        async def own(*records: RawRecord) -> list[tuple[str, str]]:
+            told = answers(await worker.deliver(*records))
+            return [
+                (one["type"], one["outcome"]) for one in told if one["cause_source"] == "inventory-worker"
+            ]
+
+        reallocated, evacuated = ("reservation.reallocated", "applied"), ("location.evacuated", "applied")
+        placed = [place(topics, f"o{n}", "cloth", 3) for n in (1, 2, 3)]
+        assert await own(*shop(topics), *placed, topics.event("location.created", location_id="X")) == []
+        count: Json = {"sku": "C", "location_id": "A", "quantity": 4}
+        assert await own(topics.event("stock.set", **count)) == []
+        assert await own(topics.event("stock.received", sku="C", location_id="X", quantity=2)) == []
+        channel: Json = {"sales_channel_id": "web", "location_ids": ["A", "B", "X"]}
+        assert await own(topics.event("sales_channel.updated", **channel)) == [reallocated]
+        assert await own(topics.event("stock.received", sku="C", location_id="B", quantity=1)) == [
+            reallocated
+        ]
+        assert await levels(db) == {"cloth@A": "4/6", "cloth@B": "1/1", "cloth@X": "2/2"}
+        assert await own(topics.event("order.canceled", order_id="o2")) == [reallocated]
+        assert await own(topics.event("location.deleted", location_id="A")) == [evacuated] * 2
+        gone = [topics.event("variant.deleted", variant_id=one) for one in ("set", "cloth")]
+        assert await own(*gone) == []
+        canceled = [topics.event("order.canceled", order_id=f"o{n}") for n in (1, 3)]
+        assert await own(*canceled) == [("variant.removed", "applied")] * 2
+        assert await worker.sweep() == []
+    assert set((await levels(db)).values()) == {"0/0"}

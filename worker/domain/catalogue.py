@@ -101,6 +101,7 @@ def _location_to_change(
 
 def _keep_location(books: Books, location: Location) -> None:
     books.catalogue.locations[location.location_id] = location
+    books.decision.follow_up = True
     books.topology_changed()
     puts = books.decision.locations_put
     puts[:] = [put for put in puts if put.location_no != location.location_no] + [location]
@@ -125,6 +126,7 @@ def sales_channel_updated(books: Books, event: Event) -> Verdict:
         low_stock_micro=None if data.low_stock_threshold is None else micro(data.low_stock_threshold),
     )
     books.catalogue.channels[data.sales_channel_id] = channel
+    books.decision.follow_up = True
     books.topology_changed()
     puts = books.decision.channels_put
     puts[:] = [put for put in puts if put.channel_no != channel.channel_no] + [channel]

@@ -29,7 +29,12 @@ from worker.domain.fulfillments import order_fulfilled
 from worker.domain.imports import order_imported
 from worker.domain.model import Order, ParkedEvent, Snapshot, WaitKind, WaitsFor
 from worker.domain.orders import order_placed
-from worker.domain.relocation import cart_hold_evacuated, location_evacuated, reservation_reallocated
+from worker.domain.relocation import (
+    cart_hold_evacuated,
+    location_evacuated,
+    makes_due,
+    reservation_reallocated,
+)
 from worker.domain.reservations import reservation_moved
 from worker.domain.returns import order_returned
 from worker.domain.stock import stock_adjusted, stock_imported, stock_received, stock_set
@@ -149,6 +154,7 @@ def _record(books: Books, verdict: Verdict) -> None:
     """Keep a verdict that is told: its alerts, its place, and one more revision of its order."""
     if books.touched:
         verdict.alerts += crossings(books, verdict.event)
+        books.decision.follow_up = books.decision.follow_up or makes_due(books)
         books.touched.clear()
     books.decision.verdicts.append(verdict)
     if verdict.order is not None:

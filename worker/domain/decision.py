@@ -128,6 +128,8 @@ class Decision:
     """Place in `movements` -> number of the cart whose hold moved; such a movement is no order's."""
     movement_orders: dict[int, int] = field(default_factory=dict)
     """Place in `movements` -> order number, where it is not that of the verdict's order."""
+    follow_up: bool = False
+    """Whether it is worth looking what the state of things makes due, right after the commit."""
     provided: dict[WaitsFor, None] = field(default_factory=dict)
     """What parked events of other subjects may now be waiting for no longer: looked up after the commit."""
 

@@ -165,6 +165,8 @@ class Catalogue:
     channels: dict[str, Channel] = field(default_factory=dict)
     items_gone: dict[str, Item] = field(default_factory=dict)
     """Items that went with their variants, of those that a catalogue event of the batch may make."""
+    removals_pending: bool = False
+    """Whether items of deleted variants may have to go."""
     item_nos: Mapping[str, int] = field(default_factory=dict)
     variant_nos: Mapping[str, int] = field(default_factory=dict)
     location_nos: Mapping[str, int] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from schemas.quantity import text
 from worker.domain.alerts import orphaned, uncovered
 from worker.domain.allocate import Route, route_of, serve
 from worker.domain.answer import units_json
-from worker.domain.availability import Demand, free_units
+from worker.domain.availability import Demand, free, free_units
 from worker.domain.books import Books
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
@@ -38,6 +38,25 @@ class Moved(NamedTuple):
     source: Level
     target: Level
     units: int
+
+
+def makes_due(books: Books) -> bool:
+    """Whether the present event may have made an evacuation, a re-allocation or a removal due.
+
+    Only what it touched is looked at; the sweep finds what this does not see.
+    """
+    for level, before in books.touched.items():
+        others = books.levels[level.item.item_no].values()
+        available = level.available
+        if available > (before or 0) and free(level) and any(one.shortfall for one in others):
+            return True
+        if before is not None and available < min(before, 0) and any(map(free, others)):
+            return True
+        if level.reserved and level.location.deleted:
+            return True
+        if books.catalogue.removals_pending and not any(one.reserved for one in others):
+            return True
+    return False
 
 
 def location_evacuated(books: Books, event: Event) -> Verdict:

@@ -114,6 +114,7 @@ def variant_deleted(books: Books, event: Event) -> Verdict:
     if own is not None and not _is_reserved(books, own):
         variant = _without_item(books, variant, own)
     answer["removed_items"] = [] if own is None or variant.recipe else [own.inventory_item_id]
+    books.catalogue.removals_pending |= variant.recipe is not None
     books.decision.variants_put.append(VariantPut(variant, None, recipe_is_new=False))
     return Verdict(event, Outcome.APPLIED, answer)
 

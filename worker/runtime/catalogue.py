@@ -21,6 +21,7 @@ ITEMS_READ, VARIANTS_READ, RECIPES_READ = (
     sql.query(name) for name in ("items_read", "variants_read", "recipes_read")
 )
 LOCATIONS_READ, CHANNELS_READ = sql.query("locations_read"), sql.query("channels_read")
+REMOVALS_PENDING = sql.query("removals_pending")
 VERSION_READ, CHANGES_READ = sql.query("catalogue_version_read"), sql.query("catalogue_changes_read")
 
 ENTRIES_MAX = 200_000
@@ -35,6 +36,7 @@ class CatalogueCache:
         self.locations: dict[str, Location] = {}
         self.locations_by_no: dict[int, Location] = {}
         self.channels: dict[str, Channel] = {}
+        self.removals_pending = False
         self._variants: dict[str, Variant] = {}
         self._items_by_id: dict[str, Item] = {}
         self._items_by_sku: dict[str, Item] = {}
@@ -75,6 +77,7 @@ class CatalogueCache:
         self.channels = {
             row["sales_channel_id"]: _channel(row) for row in await connection.fetch(CHANNELS_READ)
         }
+        self.removals_pending = await connection.fetchval(REMOVALS_PENDING)
         self.version = version
 
     def view(self, variant_ids: Iterable[str], item_ids: Iterable[str], skus: Iterable[str]) -> Catalogue:
@@ -86,6 +89,7 @@ class CatalogueCache:
             variants={v: variants[v] for v in variant_ids if v in variants},
             locations=dict(self.locations),
             channels=dict(self.channels),
+            removals_pending=self.removals_pending,
         )
 
     async def _read_variants(self, connection: "Connection", variant_ids: list[str]) -> None:

@@ -114,6 +114,7 @@ class Pipeline:
         self._at_rest = asyncio.Event()
         self._at_rest.set()
         self._swept_at_s = 0.0
+        self._follow_up_due = False
         self._horizon_ms = 0
 
     def forget_before(self, horizon: datetime) -> None:
@@ -206,7 +207,12 @@ class Pipeline:
         self._offsets_due.set()
 
     async def _judge(self, work: Work) -> None:
-        """Commit the work, then judge again what it may have released, until nothing more comes of it."""
+        """Commit the work, then judge what it may have released and what it made due, until nothing comes."""
+        await self._judge_released(work)
+        if self._follow_up_due:
+            await self._follow_up()
+
+    async def _judge_released(self, work: Work) -> None:
         due = deque(await self._commit(work))
         while due:
             waits = list(dict.fromkeys(due))
@@ -249,9 +255,10 @@ class Pipeline:
             due = await self._on_database(lambda db: follow_ups(db, events_max))
             arrivals = [one for one in due if (one.event.type, one.record.key) not in seen]
             if not arrivals:
+                self._follow_up_due = False
                 return
             seen.update((one.event.type, one.record.key) for one in arrivals)
-            await self._judge(Work(arrivals=arrivals))
+            await self._judge_released(Work(arrivals=arrivals))
 
     async def _commit_parked(self, rows: Sequence[asyncpg.Record]) -> list[WaitsFor]:
         async def read(db: "Connection") -> Work:
@@ -274,6 +281,7 @@ class Pipeline:
             except _PoisonError as error:
                 return await self._bisect(work, error)
             await self._relay.offer(committed)
+            self._follow_up_due = self._follow_up_due or committed.follow_up
             return committed.look_again
 
     async def _process(self, db: "Connection", work: Work) -> Committed:

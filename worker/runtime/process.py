@@ -91,6 +91,8 @@ class Committed:
     """What this batch provided, or parked on: who waits for it may be judged now (protocol step 13)."""
     claimed_at_s: float
     """The loop's time just before this worker claimed the outbox row."""
+    follow_up: bool = False
+    """Whether something may have become due by the state that this batch left."""
 
 
 class CommitUnknownError(Exception):
@@ -324,6 +326,7 @@ class Processor:
             ],
             _look_again(decision),
             claimed_at_s,
+            decision.follow_up,
         )
 
     async def _records(self, sorted_out: Sorted, judged: Judged) -> list[OutRecord]:
