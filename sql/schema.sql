@@ -63,6 +63,7 @@ create table cart (
     generation integer not null default 0,
     expires_at timestamp with time zone,
     order_id text collate "C",
+    touched date not null default CURRENT_DATE,
     sales_channel_id text collate "C",
     constraint cart_cart_id_key UNIQUE (cart_id),
     constraint cart_ordered_holds_nothing CHECK (((order_id IS NULL) OR (expires_at IS NULL))),
@@ -313,7 +314,8 @@ create table movement_archive (
     bucket text not null,
     delta numeric not null,
     order_id text,
-    line_item_id text
+    line_item_id text,
+    cart_id text
 ) partition by RANGE (at);
 
 create table order_archive (
@@ -776,6 +778,32 @@ create view v_transfer as
      JOIN location f ON ((f.location_no = t.from_location_no)))
      JOIN location d ON ((d.location_no = t.to_location_no)));
 
+CREATE OR REPLACE FUNCTION public.archive_carts_v1(before date, carts_max integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO '$user', 'public'
+AS $function$
+declare
+    forgotten int;
+begin
+    delete from cart as c
+    where c.cart_no in (
+        select n.cart_no
+        from cart as n
+        where n.expires_at is null and n.touched < before
+            and not exists (select from hold as h where h.cart_no = n.cart_no)
+            and not exists (select from orders as o where o.order_id = n.order_id)
+        order by n.cart_no
+        limit carts_max
+        for update of n skip locked
+    );
+    get diagnostics forgotten = row_count;
+    return forgotten;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.archive_drop_v1(before timestamp with time zone)
  RETURNS integer
  LANGUAGE plpgsql
@@ -932,11 +960,12 @@ begin
     )
 
     insert into movement_archive (
-        at, level_no, inventory_item_id, location_id, version, event_seq, bucket, delta, order_id, line_item_id
+        at, level_no, inventory_item_id, location_id, version, event_seq, bucket, delta, order_id, line_item_id,
+        cart_id
     )
     select
         coalesce(u.at, moments[1]), g.level_no, i.inventory_item_id, l.location_id, g.version, g.event_seq, b.bucket,
-        units(g.delta, i.decimal_places), coalesce(o.order_id, a.order_id), ol.line_item_id
+        units(g.delta, i.decimal_places), coalesce(o.order_id, a.order_id), ol.line_item_id, c.cart_id
     from gone as g
     inner join level as v on v.level_no = g.level_no
     inner join inventory_item as i on i.item_no = v.item_no
@@ -945,7 +974,8 @@ begin
     left join unnest(batch_ids, moments) as u (batch_id, at) on u.batch_id = g.event_seq / 8192
     left join orders as o on o.order_no = g.order_no
     left join order_archive as a on a.order_no = g.order_no
-    left join order_line as ol on ol.order_no = g.order_no and ol.line_no = g.line_no;
+    left join order_line as ol on ol.order_no = g.order_no and ol.line_no = g.line_no
+    left join cart as c on c.cart_no = g.cart_no;
 
     delete from reserved_opening where quantity = 0;
     update retention set ledger_batch_id = batch_ids[cardinality(batch_ids)];

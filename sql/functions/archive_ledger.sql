@@ -71,11 +71,12 @@ begin
     )
 
     insert into movement_archive (
-        at, level_no, inventory_item_id, location_id, version, event_seq, bucket, delta, order_id, line_item_id
+        at, level_no, inventory_item_id, location_id, version, event_seq, bucket, delta, order_id, line_item_id,
+        cart_id
     )
     select
         coalesce(u.at, moments[1]), g.level_no, i.inventory_item_id, l.location_id, g.version, g.event_seq, b.bucket,
-        units(g.delta, i.decimal_places), coalesce(o.order_id, a.order_id), ol.line_item_id
+        units(g.delta, i.decimal_places), coalesce(o.order_id, a.order_id), ol.line_item_id, c.cart_id
     from gone as g
     inner join level as v on v.level_no = g.level_no
     inner join inventory_item as i on i.item_no = v.item_no
@@ -84,7 +85,8 @@ begin
     left join unnest(batch_ids, moments) as u (batch_id, at) on u.batch_id = g.event_seq / 8192
     left join orders as o on o.order_no = g.order_no
     left join order_archive as a on a.order_no = g.order_no
-    left join order_line as ol on ol.order_no = g.order_no and ol.line_no = g.line_no;
+    left join order_line as ol on ol.order_no = g.order_no and ol.line_no = g.line_no
+    left join cart as c on c.cart_no = g.cart_no;
 
     delete from reserved_opening where quantity = 0;
     update retention set ledger_batch_id = batch_ids[cardinality(batch_ids)];

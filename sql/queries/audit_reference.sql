@@ -21,6 +21,14 @@ with missing as (
     from reservation as a left join level as b on b.level_no = a.level_no
     where b.level_no is null
     union all
+    select 'hold', 'cart', a.cart_no::text
+    from hold as a left join cart as b on b.cart_no = a.cart_no
+    where b.cart_no is null
+    union all
+    select 'hold', 'level', a.level_no::text
+    from hold as a left join level as b on b.level_no = a.level_no
+    where b.level_no is null
+    union all
     select 'movement', 'level', a.level_no::text
     from movement as a left join level as b on b.level_no = a.level_no
     where b.level_no is null

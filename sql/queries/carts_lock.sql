@@ -4,5 +4,5 @@ insert into cart as c (cart_id)
 select u.cart_id
 from unnest($1::text []) as u (cart_id)
 order by u.cart_id collate "C"
-on conflict (cart_id) do update set cart_id = excluded.cart_id
+on conflict (cart_id) do update set touched = excluded.touched
 returning c.cart_no, c.cart_id, c.generation, c.expires_at, c.order_id, c.sales_channel_id

@@ -23,6 +23,9 @@ select
             and not exists (
                 select from order_line as o where o.order_no = n.order_no and o.line_no = n.line_no
             )
+    ) + (
+        select count(*) from hold as n
+        where n.level_no = v.level_no and not exists (select from cart as c where c.cart_no = n.cart_no)
     ) as orphans
 from unnest($1::int []) as u (level_no)
 inner join level as v on v.level_no = u.level_no

@@ -48,7 +48,7 @@ moved as (
     select
         m.level_no, m.version, m.delta, m.bucket, m.event_seq, m.at, coalesce(x.event_id, e.event_id),
         coalesce(x.source, e.source), coalesce(x.type, e.type), m.order_id, m.line_item_id,
-        null as cart_id
+        m.cart_id
     from place as p
     inner join movement_archive as m on m.level_no = p.level_no
     left join event_archive as x on x.seq = m.event_seq

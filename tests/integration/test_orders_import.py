@@ -197,6 +197,19 @@ async def test_what_is_held_without_stock_is_shortfall(
     ]
 
 
+async def test_an_order_ends_what_was_held_for_its_cart(
+    worker: InProcessWorker, db: "Connection", database_url: str, tmp_path: Path
+) -> None:
+    held: Json = {"lines": [{"line_item_id": "L1", "variant_id": "shirt", "quantity": 4}]}
+    held |= {"cart_id": "c1", "sales_channel_id": "web", "hold": {"ttl_seconds": 600}}
+    assert outcomes(await worker.deliver(Topics("web").event("cart.validated", event_id="h", **held))) == [
+        ("h", "applied")
+    ]
+    assert (await levels(db))["shirt@A"] == "10/4"
+    assert (await bring_in(database_url, written(tmp_path, O1))).imported == 1
+    assert (await levels(db))["shirt@A"] == "10/2"
+
+
 BAD_ROWS: list[tuple[Json | str, str | None, str]] = [
     ("not json", None, "no JSON: "),
     ('{"order_id": "x"}', None, "sales_channel_id: Field required"),

@@ -135,6 +135,7 @@ CORRUPTIONS = [
         ["o1/L1 reserved -1"],
         None,
     ),
+    ("insert into hold select 999, 'L1', level_no, 3 from level", "9/4", [], None),
     ("update orders set canceled = true where order_id = 'o2'", "9/2", ["o2/L1 reserved -2"], None),
 ]
 

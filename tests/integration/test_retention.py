@@ -51,6 +51,7 @@ async def age(db: "Connection", days: int) -> None:
     await db.execute("update batch set at = at - $1::interval", timedelta(days=days))
     await db.execute("update event set at = at - $1::interval", timedelta(days=days))
     await db.execute("update orders set touched = touched - $1::int", days)
+    await db.execute("update cart set touched = touched - $1::int", days)
 
 
 def placed(topics: Topics, order_id: str, quantity: int = 1, **more: Any) -> RawRecord:
@@ -254,6 +255,26 @@ async def test_finished_orders_go_and_open_ones_stay(
     shipped = topics.event("order.fulfilled", order_id="o1", fulfillment_id="f1")
     assert await tell(worker, shipped) == {"applied"}
     assert (await keep(worker)).orders == 0, "something happened to them today"
+
+
+async def test_carts_nobody_hears_of_are_forgotten_and_holds_explained_as_long_as_the_ledger(
+    worker: InProcessWorker, db: "Connection", topics: Topics
+) -> None:
+    lines = [line("L1", "shirt", 1)]
+    for cart_id in ("c1", "c2"):
+        hold = topics.event(
+            "cart.validated", cart_id=cart_id, sales_channel_id="web", lines=lines, hold={"ttl_seconds": 600}
+        )
+        assert await tell(worker, hold) == {"applied"}
+    assert await tell(worker, topics.event("cart.released", cart_id="c1")) == {"applied"}
+    before = [row["cart_id"] for row in (await why(db, Question("shirt"))).movements]
+    assert before[-3:] == ["c1", "c2", "c1"]
+    await age(db, 800)
+    done = await keep(worker)
+    assert done.carts == 1
+    assert await rows_of(db, "select cart_id from cart") == [("c2",)]
+    assert [row["cart_id"] for row in (await why(db, Question("shirt"))).movements] == before
+    assert (await levels(db))["shirt@A"] == "7/3"
 
 
 async def test_months_of_the_archives_are_dropped_and_balances_stay(

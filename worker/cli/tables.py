@@ -180,7 +180,7 @@ def why(found: "Why") -> RenderableType:
             (row["at"] or "")[:TO_THE_SECOND],
             row["type"],
             f"{row['event_id']} ({row['source']})",
-            "" if row["order_id"] is None else f"{row['order_id']} {row['line_item_id'] or ''}",
+            _for_whom(row),
             row["bucket"],
             _signed(row["delta"]),
             *(row[bucket] for bucket in seen),
@@ -188,7 +188,7 @@ def why(found: "Why") -> RenderableType:
         for row in found.movements
     )
     sums = ((row["location_id"], row["bucket"], row["type"], _signed(row["delta"])) for row in found.sums)
-    cause = ("time", "type", "event", "order, line")
+    cause = ("time", "type", "event", "order or cart")
     columns = ("location", "#version", *cause, "bucket", "#change", *(f"#{bucket}" for bucket in seen))
     level_columns = ("location", *(f"#{column}" for column in _LEVEL_COLUMNS))
     stands = ((row["location_id"], *(row[column] for column in _LEVEL_COLUMNS)) for row in found.levels)
@@ -197,6 +197,12 @@ def why(found: "Why") -> RenderableType:
         table("What they come to", ("location", "bucket", "by", "#change"), sums),
         table(f"Levels {moment}", level_columns, stands),
     )
+
+
+def _for_whom(row: "Json") -> str:
+    if row["cart_id"] is not None:
+        return f"cart {row['cart_id']}"
+    return "" if row["order_id"] is None else f"{row['order_id']} {row['line_item_id'] or ''}"
 
 
 def _signed(delta: "Json") -> str:

@@ -26,7 +26,7 @@ from worker.domain.model import (
     Shipped,
     WaitsFor,
 )
-from worker.domain.orders import frozen_lines, keep_placed, placed_line
+from worker.domain.orders import frozen_lines, keep_placed, placed_line, take_over
 from worker.domain.verdict import Poison, Refusal, applied_before, stopped
 
 
@@ -64,6 +64,9 @@ def order_imported(books: Books, event: Event) -> Verdict:
     _take_back(books, event, order, lines, data.lines)
     keep_placed(books, order, data, lines)
     order.placement_hash = event.body_hash
+    cart = None if data.cart_id is None else books.carts.get(data.cart_id)
+    if cart is not None:
+        take_over(books, cart, order)
     order.version = data.version
     books.decision.orders_put[order] = None
     answer["lines"] = [placed_line(line) for line in lines]

@@ -286,6 +286,8 @@ def _order_imported(needs: Needs, event: Event) -> None:
     data = event.data
     assert isinstance(data, OrderImported)
     _order(needs, data.order_id, event)
+    if data.cart_id is not None:
+        needs.cart_ids.add(data.cart_id)
     needs.variant_ids.update(line.variant_id for line in data.lines)
 
 

@@ -60,7 +60,7 @@ def order_placed(books: Books, event: Event) -> Verdict:
         return stopped(event, granted, books.snapshot, answer, order)
 
     if cart is not None:
-        _take_over(books, cart, order)
+        take_over(books, cart, order)
     keep(books, granted)
     keep_placed(books, order, data, lines)
     order.placement_hash = event.body_hash
@@ -68,7 +68,7 @@ def order_placed(books: Books, event: Event) -> Verdict:
     return as_granted(books, event, order, granted, answer)
 
 
-def _take_over(books: Books, cart: Cart, order: Order) -> None:
+def take_over(books: Books, cart: Cart, order: Order) -> None:
     """The order has what was held for its cart, and what it does not need of that is free (rulings).
 
     Only the first order placed of a cart does; nothing is held for the cart from then on.

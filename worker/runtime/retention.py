@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 
 READ, ANNOUNCE = sql.query("retention_read"), sql.query("retention_announce")
 ARCHIVE_INBOX, ARCHIVE_LEDGER = sql.query("archive_inbox"), sql.query("archive_ledger")
-ARCHIVE_ORDERS, ARCHIVE_DROP = sql.query("archive_orders"), sql.query("archive_drop")
+ARCHIVE_ORDERS, ARCHIVE_CARTS = sql.query("archive_orders"), sql.query("archive_carts")
+ARCHIVE_DROP = sql.query("archive_drop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Done(NamedTuple):
     batches: int = 0
     ledger_batches: int = 0
     orders: int = 0
+    carts: int = 0
+    """Forgotten: nothing of them is worth an archive."""
     months_dropped: int = 0
 
 
@@ -108,13 +111,16 @@ class Retention:
                 await db.execute(ANNOUNCE, now - settings.inbox)
             await self.look()
         ledger_batches = await self._in_steps(lambda: self._moved(ARCHIVE_LEDGER, now - settings.ledger))
-        orders = await self._orders((now - settings.orders).date())
+        orders, carts = await self._orders_and_carts((now - settings.orders).date())
         months_dropped = 0
         if settings.archive is not None:
             months_dropped = await self._dropped(now - settings.archive)
-        done = Done(batches, ledger_batches, orders, months_dropped)
+        done = Done(batches, ledger_batches, orders, carts, months_dropped)
         if any(done):
-            log.info("archived %d batches, the movements of %d, %d orders; dropped %d months", *done)
+            log.info(
+                "archived %d batches, the movements of %d, %d orders; forgot %d carts; dropped %d months",
+                *done,
+            )
         return done
 
     async def _moved(self, statement: str, before: datetime) -> int:
@@ -122,11 +128,11 @@ class Retention:
             moved: int = await db.fetchval(statement, before, self._settings.batches_at_once)
         return moved
 
-    async def _orders(self, before: date) -> int:
-        """One look through all orders, oldest first, when it is due."""
+    async def _orders_and_carts(self, before: date) -> tuple[int, int]:
+        """One look through all orders, then all carts, oldest first, when it is due."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._orders_due_at_s:
-            return 0
+            return 0, 0
         moved = 0
 
         async def step() -> int:
@@ -138,9 +144,15 @@ class Retention:
             looked: int = row["looked"]
             return looked
 
+        async def carts_step() -> int:
+            async with connection(self._pool) as db:
+                forgotten: int = await db.fetchval(ARCHIVE_CARTS, before, self._settings.orders_at_once)
+            return forgotten
+
         await self._in_steps(step)
+        carts = await self._in_steps(carts_step)
         self._orders_due_at_s = loop.time() + self._settings.orders_pass_s
-        return moved
+        return moved, carts
 
     async def _dropped(self, before: datetime) -> int:
         async with connection(self._pool) as db:
