@@ -180,3 +180,21 @@ def test_the_command_prints_one_document_or_tables(
         main(["why", "shoe", "--database-url", database_url])
     assert ended.value.code == 2
     assert "shoe" in capsys.readouterr().err
+
+
+async def test_what_is_held_for_a_cart_is_explained_by_the_cart(database_url: str, db: "Connection") -> None:
+    topics = Topics()
+    async with worker_on(database_url) as worker:
+        held: Json = {"cart_id": "c1", "sales_channel_id": "web", "lines": [line("L1", "shirt", 7)]}
+        await worker.deliver(
+            topics.event("cart.validated", event_id="hold", hold={"ttl_seconds": 600}, **held),
+            topics.event("cart.released", event_id="release", cart_id="c1"),
+        )
+    found = await why(db, Question("SHIRT", location_id="A"))
+    assert [
+        (row["event_id"], row["bucket"], row["delta"], row["cart_id"], row["order_id"])
+        for row in found.movements[-2:]
+    ] == [
+        ("hold", "reserved", 7, "c1", None),
+        ("release", "reserved", -7, "c1", None),
+    ]

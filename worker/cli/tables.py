@@ -322,9 +322,9 @@ def _dead_letters_by_reason(letters: "Sequence[Json]") -> RenderableType:
 
 
 def _reservations(found: "Sequence[Json]") -> RenderableType:
-    columns = ("order_id", "line_item_id", "inventory_item_id", "location_id", "quantity")
-    rows = (tuple(one[column] for column in columns) for one in found)
-    return table("Reservations", ("order", "line", "item", "location", "#quantity"), rows)
+    columns = ("order_id", "cart_id", "line_item_id", "inventory_item_id", "location_id", "quantity")
+    rows = (tuple(one[column] or "" for column in columns) for one in found)
+    return table("Reservations", ("order", "cart", "line", "item", "location", "#quantity"), rows)
 
 
 def _parked(found: "Sequence[Json]") -> RenderableType:
