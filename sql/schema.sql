@@ -1091,13 +1091,6 @@ begin
     from orders as o
     where o.order_no = any(finished);
 
-    -- Carts are locked before orders elsewhere: one that a batch holds is left for good.
-    delete from cart where cart_no in (
-        select c.cart_no from orders as o
-        inner join cart as c on c.cart_id = o.cart_id and c.order_id = o.order_id
-        where o.order_no = any(finished)
-        for update of c skip locked
-    );
     delete from left_behind where order_no = any(finished);
     delete from order_return_part where order_no = any(finished);
     delete from order_return_line where order_no = any(finished);

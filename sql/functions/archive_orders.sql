@@ -3,8 +3,7 @@
 --
 -- Parameters: only orders untouched since before this day, how many to look at. Gives how many were looked at and how
 -- many moved; none looked at = all have been, and the next call starts anew with the oldest.
--- Locks: the row of `retention` (one archiver at a time), the rows of orders and of carts they were placed of,
--- skipping those that a batch holds.
+-- Locks: the row of `retention` (one archiver at a time), the orders' rows, skipping those that a batch holds.
 -- Runs with its owner's rights: the worker itself may not remove orders.
 create or replace function archive_orders_v1(before date, orders_max int, out looked int, out moved int)
 language plpgsql volatile security definer set search_path from current as $$
@@ -84,13 +83,6 @@ begin
     from orders as o
     where o.order_no = any(finished);
 
-    -- Carts are locked before orders elsewhere: one that a batch holds is left for good.
-    delete from cart where cart_no in (
-        select c.cart_no from orders as o
-        inner join cart as c on c.cart_id = o.cart_id and c.order_id = o.order_id
-        where o.order_no = any(finished)
-        for update of c skip locked
-    );
     delete from left_behind where order_no = any(finished);
     delete from order_return_part where order_no = any(finished);
     delete from order_return_line where order_no = any(finished);
