@@ -174,14 +174,7 @@ class Books:
 
     def promise(self, line: Line, level: Level, units: int) -> None:
         """The line holds units that are not there yet: what has no stock behind it is shortfall."""
-        self._post(level, RESERVED, units, line.line_no)
-        level.reserved += units
-        for reservation in line.reservations:
-            if reservation.level is level:
-                reservation.quantity += units
-                break
-        else:
-            line.reservations.append(Reservation(level, units))
+        self._hold_more(line, level, units)
         self._settle(level)
 
     def hold(self, cart: Cart, holds: Sequence[CartHold]) -> None:
@@ -215,14 +208,7 @@ class Books:
 
         Both in one step: the line does not compete for what is its own.
         """
-        self._post(level, RESERVED, units, line.line_no)
-        level.reserved += units
-        for reservation in line.reservations:
-            if reservation.level is level:
-                reservation.quantity += units
-                break
-        else:
-            line.reservations.append(Reservation(level, units))
+        self._hold_more(line, level, units)
         self.move(level, Bucket.STOCKED, units, line.line_no)
 
     def move(self, level: Level, bucket: Bucket, delta: int, line_no: int | None = None) -> None:
@@ -272,6 +258,17 @@ class Books:
         if told != target:
             self._post(level, bucket, target - told, None)
         setattr(level, name, target)
+
+    def _hold_more(self, line: Line, level: Level, units: int) -> None:
+        """What `reserve` does in its loop, for units that are perhaps not there."""
+        self._post(level, RESERVED, units, line.line_no)
+        level.reserved += units
+        for reservation in line.reservations:
+            if reservation.level is level:
+                reservation.quantity += units
+                break
+        else:
+            line.reservations.append(Reservation(level, units))
 
     def _unhold(self, line: Line, level: Level, units: int) -> None:
         reservation = next(one for one in line.reservations if one.level is level)
