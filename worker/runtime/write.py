@@ -153,6 +153,8 @@ async def _write_levels(connection: "Connection", judged: Judged) -> None:
         columns = (*MOVEMENT_COLUMNS[:5], "cart_no")
         await connection.copy_records_to_table("movement", records=of_carts, columns=columns)
         movements = [row for at, row in enumerate(movements) if at not in decision.movement_carts]
+    # By level and version, as their key: what is close in its index is written together.
+    movements.sort()
     await connection.copy_records_to_table("movement", records=movements, columns=MOVEMENT_COLUMNS)
 
 
