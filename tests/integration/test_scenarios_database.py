@@ -354,6 +354,63 @@ async def test_b60_two_orders_grow_at_once_for_the_last_units(
     assert await levels(db) == {"shirt@A": "4/4"}
 
 
+async def test_two_backorders_at_once_keep_to_the_limit_together(
+    database_url: str, worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    limit: Json = {"variant_id": "shirt", "location_id": "A", "quantity": 1, "backorder_limit": 2}
+    await worker.deliver(*shop(topics, shirt=1), topics.event("stock.set", **limit))
+    orders = [
+        topics.event(
+            "order.placed",
+            order_id=f"o{n}",
+            sales_channel_id="web",
+            lines=[line("L1", "shirt", 2)],
+            policy="backorder",
+            event_id=f"o{n}",
+        )
+        for n in (1, 2)
+    ]
+
+    told = await at_once(db, database_url, worker, *orders)
+
+    assert [outcomes(one) for one in told] == [[("o1", "applied")], [("o2", "insufficient_stock")]]
+    assert await rows_of(db, "select stocked, reserved, shortfall from level") == [(1, 2, 1)]
+
+
+async def test_b66_the_last_units_of_two_locations_sold_at_once_are_out_of_stock_once(
+    database_url: str, worker: InProcessWorker, db: "Connection"
+) -> None:
+    topics = Topics()
+    both: Json = {"sales_channel_id": "web", "location_ids": ["A", "B"]}
+    await worker.deliver(
+        *shop(topics, shirt=1),
+        topics.event("location.created", location_id="B"),
+        topics.event("sales_channel.updated", **both),
+        topics.event("stock.set", variant_id="shirt", location_id="B", quantity=1),
+    )
+    orders = [
+        topics.event(
+            "order.placed",
+            order_id=f"o-{location}",
+            sales_channel_id="web",
+            lines=[{**line("L1", "shirt", 1), "location_id": location}],
+        )
+        for location in "AB"
+    ]
+
+    told = await at_once(db, database_url, worker, *orders)
+
+    alerts = [value_of(alert) for one in told for alert in on(Output.ALERTS, one)]
+    assert [(one["kind"], one["location_id"], one.get("sales_channel_id")) for one in alerts] == [
+        ("out_of_stock", "A", None),
+        ("out_of_stock", "B", None),
+        ("out_of_stock", None, "web"),
+    ]
+    ids = {(record.topic, dict(record.headers)["ce_id"]) for one in told for record in on(Output.ALERTS, one)}
+    assert len(ids) == len(alerts)
+
+
 async def test_b40_the_newest_of_changes_at_once_is_what_the_order_holds(
     database_url: str, worker: InProcessWorker, db: "Connection"
 ) -> None:

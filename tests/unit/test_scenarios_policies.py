@@ -203,13 +203,65 @@ BACKORDER = [
         """,
     ),
     Scenario(
-        "B45 · the shipment of a backordered line waits for stock, and the order still wants all of it",
+        "B45 · a backordered line ships when its stock is there; undone, it is held for the line again",
         before="shirt: A 0",
         events="""
             place o1: 2 shirt policy=backorder  -> applied, L1 holds 2 shirt A, L1 waits for 2 shirt A
             ship o1/f1: L1 2                    -> insufficient_stock, short L1 shirt 2>0
+            receive shirt A 2                   -> applied, no alert
+            ship o1/f2: L1 2                    -> applied, L1 ships 2 shirt A
+            unship o1/f2                        -> applied, L1 holds 2 shirt A
+            place o2: 1 shirt                   -> insufficient_stock, short L1 shirt 1>0
+            ship o1/f3                          -> applied, L1 ships 2 shirt A
         """,
-        after="shirt: A 0/2 shortfall=2",
+        after="shirt: A 0",
+    ),
+    Scenario(
+        "B45 · undone while goods are short again, the backordered line keeps its claim",
+        before="shirt: A 0",
+        events="""
+            place o1: 2 shirt policy=backorder  -> applied, L1 waits for 2 shirt A
+            receive shirt A 2                   -> applied
+            ship o1/f1                          -> applied, L1 ships 2 shirt A
+            place o2: 2 shirt policy=backorder  -> applied, L1 waits for 2 shirt A
+            unship o1/f1                        -> applied, L1 holds 2 shirt A
+        """,
+        after="shirt: A 2/4 shortfall=2",
+    ),
+    Scenario(
+        "backorder: stock that comes covers the oldest order first; a count tells what others lack",
+        before="shirt: A 0",
+        events="""
+            place o1: 2 shirt policy=backorder  -> applied, L1 waits for 2 shirt A
+            place o2: 2 shirt policy=backorder  -> applied, L1 waits for 2 shirt A
+            receive shirt A 3                   -> applied, no alert
+            set shirt A 2                       -> applied, alert oversold shirt A -2, uncovered o2/L1 2
+            receive shirt A 3                   -> applied, alert back_in_stock shirt A 1,
+                alert back_in_stock shirt web 1
+        """,
+        after="shirt: A 5/4",
+    ),
+    Scenario(
+        "backorder: of what waits nothing is out of stock twice",
+        before="shirt: A 1",
+        events="""
+            place o1: 2 shirt policy=backorder  -> applied, alert out_of_stock shirt A -1,
+                alert out_of_stock shirt web 0
+            place o2: 2 shirt policy=backorder  -> applied, no alert
+            cancel o2                           -> applied, no alert
+            receive shirt A 1                   -> applied, no alert
+            cancel o1   -> applied, alert back_in_stock shirt A 2, alert back_in_stock shirt web 2
+        """,
+        after="shirt: A 2",
+    ),
+    Scenario(
+        "backorder: what a channel leaves to others is not given, but stands behind what waits",
+        before="shirt: A 3",
+        events="""
+            channel web: A safety_stock=2       -> applied
+            place o1: 2 shirt policy=backorder  -> applied, L1 holds 2 shirt A, L1 waits for 1 shirt A
+        """,
+        after="shirt: A 3/2",
     ),
 ]
 

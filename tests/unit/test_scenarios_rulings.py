@@ -523,6 +523,16 @@ STOCK = [
         after="shirt: A 3/2, B 3/3",
     ),
     Scenario(
+        "what a channel leaves to others no strategy takes",
+        before="shirt: A 3, B 5",
+        events="""
+            channel web: A B safety_stock=4     -> applied
+            place o1: 3 shirt strategy=most_available -> applied, L1 holds 3 shirt A
+            place o2: 1 shirt strategy=most_available -> applied, L1 holds 1 shirt B
+        """,
+        after="shirt: A 3/3, B 5/1",
+    ),
+    Scenario(
         "safety stock of a channel is counted in each item's own places",
         before="""
             cloth (2 places): A 1.50

@@ -18,7 +18,9 @@ from pathlib import Path
 from worker.dev.sample_shop import (
     CENTRAL,
     CHANNELS,
+    CUSTOMERS_AT,
     DESK,
+    KEPT_BACK,
     MARKETPLACE,
     NORTH,
     NORTH_TILL,
@@ -199,11 +201,14 @@ class _Day:
                 "name": place.name,
                 "roles": list(place.roles),
                 "priority": place.priority,
+                "coordinates": _point(place.coordinates),
                 "version": 1,
             }
             self._add("location.created", CATALOGUE, 0, data)
         for channel, places in CHANNELS.items():
             data = {"sales_channel_id": channel, "location_ids": list(places), "version": 2}
+            if channel in KEPT_BACK:
+                data["safety_stock"] = KEPT_BACK[channel]
             self._add("sales_channel.updated", CATALOGUE, 1, data)
         for good in self._goods:
             if good.kind is not Kind.KIT:
@@ -293,10 +298,15 @@ class _Day:
             data["strategy"] = strategy
         if order.channel == WEB:
             data["cart_id"] = f"cart-{order.order_id}"
+            if strategy == "random":
+                data |= {"strategy": "nearest", "destination": _point(self._random.choice(CUSTOMERS_AT))}
         return self._add("order.placed", _SOURCES[order.channel], order.minute, data, late=late)
 
     def _run_on_prints(self) -> None:
-        """At ten the limited prints go on sale: more is asked for than there is."""
+        """At ten the limited prints go on sale: more is asked for than there is.
+
+        Some take what they can get, some wait for the next print run.
+        """
         for number in range(1, RUN_ORDERS + 1):
             order_id = f"print-{number:03d}"
             minute = 240 + self._random.expovariate(1 / 40)
@@ -304,7 +314,8 @@ class _Day:
             channel = self._random.choice((WEB, WEB, MARKETPLACE))
             lines = [(f"{order_id}-l1", good, self._random.choice((1, 1.5, 2, 2.5)))]
             self._cart(minute - 1, channel, lines, f"cart-{order_id}")
-            self._place(_Order(order_id, channel, minute, lines))
+            policy: Json = self._random.choice(({}, {}, {"policy": "partial"}, {"ship_date": "2026-04-20"}))
+            self._place(_Order(order_id, channel, minute, lines), **policy)
 
     # ── Facts about orders ───────────────────────────────────────────────────────────────────────────
 
@@ -660,6 +671,11 @@ class _Day:
     def _order_data(order: _Order) -> Json:
         lines = [_line(*line) for line in order.lines]
         return {"order_id": order.order_id, "sales_channel_id": order.channel, "lines": lines}
+
+
+def _point(coordinates: tuple[float, float]) -> Json:
+    latitude, longitude = coordinates
+    return {"latitude": latitude, "longitude": longitude}
 
 
 def _line(line_item_id: str, good: Good, quantity: float) -> Json:

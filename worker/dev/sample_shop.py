@@ -48,6 +48,8 @@ class Place:
     roles: tuple[str, ...]
     priority: int
     share: float
+    coordinates: tuple[float, float]
+    """Latitude and longitude."""
 
 
 ALL_ROLES = ("sells", "ships", "accepts_returns")
@@ -56,12 +58,12 @@ CENTRAL, NORTH, SOUTH = "central", "north-store", "south-store"
 OUTLET, STUDIO, DESK = "outlet", "studio", "returns-desk"
 
 PLACES = (
-    Place(CENTRAL, "Central warehouse", ALL_ROLES, 0, 1.0),
-    Place(NORTH, "North store", ALL_ROLES, 1, 0.25),
-    Place(SOUTH, "South store", ALL_ROLES, 2, 0.2),
-    Place(OUTLET, "Outlet", ("sells", "ships"), 3, 0.1),
-    Place(STUDIO, "Studio", ("ships",), 4, 0.0),
-    Place(DESK, "Returns desk", ("accepts_returns",), 5, 0.0),
+    Place(CENTRAL, "Central warehouse", ALL_ROLES, 0, 1.0, (53.55, 9.99)),
+    Place(NORTH, "North store", ALL_ROLES, 1, 0.25, (54.32, 10.14)),
+    Place(SOUTH, "South store", ALL_ROLES, 2, 0.2, (48.14, 11.58)),
+    Place(OUTLET, "Outlet", ("sells", "ships"), 3, 0.1, (51.05, 13.74)),
+    Place(STUDIO, "Studio", ("ships",), 4, 0.0, (53.56, 9.96)),
+    Place(DESK, "Returns desk", ("accepts_returns",), 5, 0.0, (53.55, 9.99)),
 )
 
 WEB, MARKETPLACE, NORTH_TILL, SOUTH_TILL = "web", "marketplace", "north-till", "south-till"
@@ -73,6 +75,12 @@ CHANNELS = {
     SOUTH_TILL: (SOUTH, CENTRAL),
 }
 """Each with the locations it sells from, the preferred one first."""
+
+KEPT_BACK = {MARKETPLACE: 2}
+"""What a channel leaves of every good to the others."""
+
+CUSTOMERS_AT = ((48.21, 16.37), (52.52, 13.4), (53.08, 8.8), (47.38, 8.54))
+"""Latitude and longitude of where most parcels go."""
 
 _MATERIALS = ("Linen", "Poplin", "Felt", "Denim", "Canvas", "Jersey")
 _COLOURS = ("natural", "indigo", "moss", "rust", "charcoal", "cream")
