@@ -391,6 +391,8 @@ class Cart:
     sales_channel_id: str | None = None
     """Where its hold may be taken from."""
     holds: list[CartHold] = field(default_factory=list)
+    is_stored: bool = False
+    """Whether there are rows of what it held before this batch."""
 
 
 class SetKey(NamedTuple):

@@ -325,7 +325,9 @@ class Loaded:
             level = levels.get(row["level_no"])
             if level is not None:  # of a cart that is only read, what its lines do not name
                 hold = CartHold(row["line_item_id"], level, row["quantity"])
-                carts[row["cart_no"]].holds.append(hold)
+                cart = carts[row["cart_no"]]
+                cart.holds.append(hold)
+                cart.is_stored = True
         return {cart.cart_id: cart for cart in carts.values()}
 
     def _transfers(self) -> dict[str, Transfer]:

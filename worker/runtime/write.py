@@ -165,7 +165,9 @@ async def _write_carts(connection: "Connection", decision: Decision) -> None:
         (one.cart_no, one.generation, one.expires_at, one.order_id, one.sales_channel_id) for one in carts
     ]
     await connection.execute(CARTS_UPDATE, *_columns(rows, 5))
-    await connection.execute(HOLDS_DELETE, [one.cart_no for one in carts])
+    stored = [one.cart_no for one in carts if one.is_stored]
+    if stored:
+        await connection.execute(HOLDS_DELETE, stored)
     holds = [
         (one.cart_no, held.line_item_id, held.level.level_no, held.quantity)
         for one in carts
