@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     parked_deadline_s: Annotated[
         int, Field(ge=1, description="how long an event may wait for what it needs")
     ] = 7 * 24 * 3600
+    parked_warning_s: Annotated[
+        int, Field(ge=1, description="after how long an event that still waits is warned of in the log")
+    ] = 24 * 3600
     parked_per_order_max: Annotated[
         int, Field(ge=1, description="events of one order that may wait at a time; more are dead letters")
     ] = 10_000

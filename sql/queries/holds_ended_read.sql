@@ -15,7 +15,7 @@ with gate as (
     where p.consumer_group = $1 and p.topic = any($2::text [])
 )
 
-select c.cart_id, c.generation, c.expires_at
+select c.cart_no, c.cart_id, c.generation, c.expires_at
 from gate as g
 inner join cart as c on c.expires_at < g.passed_at
 order by c.expires_at

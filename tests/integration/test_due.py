@@ -120,6 +120,32 @@ async def test_an_event_that_waited_too_long_ends_as_a_dead_letter_with_its_byte
     assert await worker.sweep() == []
 
 
+async def test_a_deadline_that_comes_near_is_warned_of_once(
+    worker: InProcessWorker, topics: Topics, db: "Connection", caplog: pytest.LogCaptureFixture
+) -> None:
+    await worker.deliver(*shop(topics), shipped(topics), shipped(topics, "f2"), shipped(topics, "f3", "o2"))
+    await db.execute("update parked set until = until - interval '23 hours'")
+    await db.execute("update parked set until = until - interval '2 hours' where waits_key = 'o1'")
+    for _ in range(2):
+        await worker.sweep()
+        assert [message.partition("; the first")[0] for message in caplog.messages] == [
+            "order o1 is missing: events that wait for it: 2"
+        ]
+
+
+async def test_a_cart_that_was_forgotten_and_holds_again_gives_up_in_time_again(
+    worker: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    await worker.deliver(*shop(topics))
+    held: Json = {"cart_id": "c1", "sales_channel_id": "web", "lines": [line("L1", "v1", 7)]}
+    for _ in range(2):
+        await worker.deliver(topics.event("cart.validated", hold={"ttl_seconds": 1}, time=LONG_AGO, **held))
+        worker.caught_up = read_everywhere(topics)
+        await worker.sweep()
+        assert await levels(db) == {"v1@A": "10/0"}
+        await db.execute("delete from cart")
+
+
 async def test_a_dead_letter_of_a_deadline_is_judged_afresh_when_it_is_replayed(
     worker: InProcessWorker, topics: Topics, db: "Connection"
 ) -> None:

@@ -79,7 +79,11 @@ facts = one_of("f1", "f2", "f3")
 moved = one_of("", "1", "2 of cup")
 
 policies = one_of("", "", " policy=partial", " policy=backorder")
-placed_events = st.builds("place {}: {} strategy={}{}".format, orders, ordered, strategies, policies)
+carts = one_of("c1", "c2")
+of_carts = one_of("", "", " cart_id=c1", " cart_id=c2")
+placed_events = st.builds(
+    "place {}: {} strategy={}{}{}".format, orders, ordered, strategies, policies, of_carts
+)
 shipped_events = st.builds("ship {}/{}: {} {}".format, orders, facts, shipped, one_of("", "from A", "from B"))
 shipped_whole_events = st.builds("ship {}/{} {}".format, orders, facts, one_of("", "from A", "from B"))
 returned_events = st.builds("return {}/{}: {} {}".format, orders, facts, returned, one_of("", "to A", "to C"))
@@ -115,7 +119,10 @@ received_events = st.builds(
     quantities,
     one_of("", "from_incoming=1", "from_incoming=false"),
 )
-cart_events = st.builds("cart c1: {}".format, carried)
+cart_events = st.builds("cart {}: {}{}".format, carts, carried, one_of("", " hold=60", " hold=60"))
+ended_events = st.builds("release {}".format, carts) | st.builds(
+    "expire {} generation={}".format, carts, one_of("1", "1", "2")
+)
 channel_events = st.builds(
     "channel web: {} {}".format,
     one_of("A B C", "C B A"),
@@ -141,6 +148,8 @@ event_lines = st.one_of(
     broken_events,
     received_events,
     cart_events,
+    cart_events,
+    ended_events,
     channel_events,
 )
 
@@ -148,7 +157,9 @@ event_lines = st.one_of(
 @st.composite
 def event_lists(draw: st.DrawFn) -> list[Told]:
     """A few events, most of them about an order that is placed first."""
-    first = draw(one_of("place o1: 4 cup, 2 box", "place o1: 8 cup", "place o1: 3 pack", "cart c1: 1 cup"))
+    first = draw(
+        one_of("place o1: 4 cup, 2 box", "place o1: 8 cup", "place o1: 3 pack", "cart c1: 9 cup hold=60")
+    )
     texts = [first, *draw(st.lists(event_lines, min_size=6, max_size=16))]
     return [told(text, f"e{number}") for number, text in enumerate(texts, 1)]
 
@@ -207,6 +218,35 @@ def test_what_a_cart_confirms_the_next_order_gets(events: list[Told], wanted: st
     assert placed.outcome == cart.outcome
     if cart.outcome is Outcome.INSUFFICIENT_STOCK:
         assert cart.answer["short_lines"] == placed.answer["short_lines"]
+
+
+rivals = st.lists(
+    st.one_of(
+        placed_events,
+        placed_events,
+        cart_events,
+        ended_events,
+        shipped_events,
+        returned_events,
+        moved_events,
+        canceled_events,
+        unshipped_events,
+        edited_events,
+    ),
+    max_size=8,
+)
+"""What others do that takes away no stock but their own."""
+
+
+@given(event_lists(), carried, rivals)
+def test_what_is_held_for_a_cart_its_order_gets(events: list[Told], wanted: str, others: list[str]) -> None:
+    made = world()
+    made.tell(*events)
+    (cart,) = made.tell(told(f"cart mine: {wanted} hold=60", "mine"))
+    made.tell(*(told(text, f"r{number}") for number, text in enumerate(others)))
+    if cart.outcome is Outcome.APPLIED:
+        (placed, *_) = made.tell(told(f"place own: {wanted} cart_id=mine", "own"))
+        assert placed.outcome is Outcome.APPLIED
 
 
 @given(event_lists(), ordered)

@@ -208,7 +208,11 @@ class Worker:
             relay,
             Due(
                 DueSettings(
-                    settings.consumer_group, tuple(topics), settings.parked_max, settings.batch_records_max
+                    settings.consumer_group,
+                    tuple(topics),
+                    settings.parked_max,
+                    warned_before=timedelta(seconds=settings.parked_deadline_s - settings.parked_warning_s),
+                    records_max=settings.batch_records_max,
                 ),
                 judging.loader,
                 lambda: intake.caught_up(),  # noqa: PLW0108  # intake is made from the pipeline

@@ -1,4 +1,4 @@
-"""What time alone makes due: the deadlines of parked events, and the ends of carts' holds.
+"""What time alone makes due: the deadlines of parked events, told early, and the ends of carts' holds.
 
 Nothing is due before every input topic is read past its time, because what would have prevented it may still
 be unread: a backlog must not kill events (DESIGN §4 rule 12; ADR 0014). So this worker also notes how far it
@@ -6,9 +6,10 @@ has read where nothing comes.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
@@ -17,6 +18,7 @@ import sql
 from schemas.event_type import EventType
 from schemas.internal import CartHoldExpired
 from schemas.outcome import DeadReason
+from worker.domain.model import WaitKind
 from worker.runtime.assignment import CaughtUp
 from worker.runtime.internal import internal_arrival
 from worker.runtime.parked import as_dead, parked_rows
@@ -28,8 +30,11 @@ if TYPE_CHECKING:
     from worker.runtime.database import Connection
     from worker.runtime.load import Loader
 
+log = logging.getLogger(__name__)
+
 HOLDS_ENDED_READ = sql.query("holds_ended_read")
 PARKED_OVERDUE_READ, PARKED_IS_FULL = sql.query("parked_overdue_read"), sql.query("parked_is_full")
+PARKED_LATE_READ = sql.query("parked_late_read")
 PROGRESS_CAUGHT_UP = sql.query("progress_caught_up")
 
 
@@ -43,6 +48,10 @@ class DueSettings:
     consumer_group: str
     topics: Collection[str]
     parked_max: int = 1_000_000
+    warned_before: timedelta = timedelta(days=6)
+    """How long before the deadline of a parked event its end is near: then it is warned of."""
+    warnings_max: int = 5
+    """Of what most events wait for, at a time."""
     records_max: int = 1000
     """Most events that become due in one transaction."""
     note_interval_s: float = 5.0
@@ -61,9 +70,10 @@ class Due:
         self._loader = loader
         self._caught_up = caught_up
         self._noted_at_s = float("-inf")
+        self._warned_up_to: datetime | None = None
 
     async def note(self, connection: "Connection") -> None:
-        """Say from time to time how far is read, and find out whether more may be parked."""
+        """From time to time: say how far is read, find out whether more may be parked, warn of deadlines."""
         now_s = asyncio.get_running_loop().time()
         if now_s - self._noted_at_s < self._settings.note_interval_s:
             return
@@ -78,6 +88,28 @@ class Due:
             [timedelta(seconds=one.seen_s) for _, one in partitions],
         )
         self._loader.park(full=await connection.fetchval(PARKED_IS_FULL, settings.parked_max))
+        await self._warn(connection)
+
+    async def _warn(self, connection: "Connection") -> None:
+        """Log what events wait for whose deadlines have come near: once an event and worker."""
+        settings = self._settings
+        rows = await connection.fetch(
+            PARKED_LATE_READ,
+            self._warned_up_to,
+            settings.warned_before,
+            self._loader.present(),
+            settings.warnings_max,
+        )
+        self._warned_up_to = rows[0]["near"]
+        for row in rows:
+            if row["events"] is not None:
+                log.warning(
+                    "%s %s is missing: events that wait for it: %d; the first becomes a dead letter on %s",
+                    WaitKind(row["waits_kind"]).name.lower(),
+                    row["waits_key"],
+                    row["events"],
+                    row["ends_at"].isoformat(timespec="seconds"),
+                )
 
     async def ended(self, connection: "Connection") -> Work | None:
         """Expiries of holds whose time is over; None where there are none."""
@@ -90,7 +122,7 @@ class Due:
                     EventType.CART_HOLD_EXPIRED,
                     CartHoldExpired(cart_id=row["cart_id"], generation=row["generation"]),
                     row["cart_id"],
-                    str(row["generation"]),
+                    f"{row['cart_no']} {row['generation']}",
                     row["expires_at"],
                 )
                 for row in rows
