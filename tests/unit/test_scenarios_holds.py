@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.scenarios import Scenario
+from tests.scenarios import BEGIN, Scenario
 from tests.unit.telling import run
+from tests.unit.world import NOW
 
 HELD = [
     Scenario(
@@ -98,6 +99,16 @@ HELD = [
             cup: A 5/4
             tea: A 1.5/0.5
         """,
+    ),
+    Scenario(
+        "a hold counts until its end is applied, for others and for its own order",
+        before="shirt: A 2",
+        events="""
+            cart c1: 2 shirt hold=60 time=0     -> applied, held until 60
+            place o1: 1 shirt time=100          -> insufficient_stock
+            place o2: 2 shirt cart_id=c1 time=100 -> applied, L1 holds 2 shirt A
+        """,
+        after="shirt: A 2/2",
     ),
     Scenario(
         "released by its cart, everything is free again; a second time there is nothing to do",
@@ -298,9 +309,19 @@ WAITING = [
     ),
 ]
 
+CLOCK = [
+    Scenario(
+        "a hold lasts no longer than its seconds from now, whatever time its event gives",
+        before="shirt: A 2",
+        events=f"cart c1: 2 shirt hold=60 time=99999 -> applied, held until {(NOW - BEGIN).seconds + 60}",
+        after="shirt: A 2/2",
+    ),
+]
+"""By the clock of the rows' own world; on the database another time is now."""
+
 SCENARIOS = [*HELD, *ORDERED, *MOVED, *WAITING]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, *CLOCK], ids=lambda scenario: scenario.name)
 def test_scenario(scenario: Scenario) -> None:
     run(scenario)

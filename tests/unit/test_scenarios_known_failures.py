@@ -65,6 +65,23 @@ SCENARIOS = [
         after="tile: A 10",
     ),
     Scenario(
+        "B18 · the recipe is the one of the order's day, whether it asks for more or for less by now",
+        before="""
+            cup: A 10
+            set = 2 cup
+        """,
+        events="""
+            place o1: 1 set               -> applied
+            variant set updated = 3 cup   -> applied
+            ship o1/f1                    -> applied, L1 ships 2 cup A
+            variant set updated = 2 cup   -> applied
+            place o2: 1 set               -> applied
+            variant set updated = 1 cup   -> applied
+            ship o2/f1                    -> applied, L1 ships 2 cup A
+        """,
+        after="cup: A 6",
+    ),
+    Scenario(
         "B20 · every part of a kit leaves by its own quantity",
         before="""
             x: A 10
@@ -248,6 +265,17 @@ SCENARIOS = [
             set shirt A 16        -> applied, no alert
         """,
         after="shirt: A 16/5, B 5",
+    ),
+    Scenario(
+        "B66 · of an order's items only the one that is gone is told",
+        before="""
+            shirt: A 5
+            mug: A 5
+        """,
+        events="""
+            place o1: 5 shirt, 4 mug  -> applied, alert out_of_stock shirt A 0,
+                alert out_of_stock shirt web 0
+        """,
     ),
     Scenario(
         "B74 · a managed variant gets exactly one item, also when told twice",

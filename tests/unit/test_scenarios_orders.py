@@ -170,6 +170,15 @@ CANCELED = [
         after="shirt: A 4",
     ),
     Scenario(
+        "an order that holds nothing is canceled too",
+        before="gift: unmanaged",
+        events="""
+            place o1: 2 gift                    -> applied
+            cancel o1                           -> applied
+            cancel o1                           -> already_applied
+        """,
+    ),
+    Scenario(
         "a refused order that is canceled stays canceled",
         before="shirt: A 1",
         events="""
@@ -239,6 +248,15 @@ EDITED = [
         """,
     ),
     Scenario(
+        "B47 · six in stock, five of them the order's own: it may have the sixth",
+        before="shirt: A 6",
+        events="""
+            place o1: 5 shirt                   -> applied
+            edit o1: 6 shirt                    -> applied, L1 holds 6 shirt A
+        """,
+        after="shirt: A 6/6",
+    ),
+    Scenario(
         "moving the last three from one line to another passes",
         before="shirt: A 3",
         events="""
@@ -302,6 +320,7 @@ EDITED = [
             place o1: 1 set                     -> applied, L1 holds 2 cup A
             edit o1: 3 set                      -> applied, L1 holds 6 cup A
             edit o1: 3 cup                      -> conflict
+            edit o1: L2 1 mug, L1 3 cup         -> conflict
             edit o1: 0 set, L2 1 cup            -> applied, L2 holds 1 cup A
             edit o1: 1 cup                      -> conflict
         """,
@@ -505,6 +524,26 @@ PARTS = [
             shirt: A 0, B 2
             mug: A 7
         """,
+    ),
+    Scenario(
+        "parts of a unit are exact from the order to the return",
+        before="cloth (2 places): A 2.50, B 1.00",
+        events="""
+            place o1: 2.75 cloth                -> applied, L1 holds 2 cloth A, L1 holds 0.75 cloth B
+            edit o1: 2.25 cloth                 -> applied, L1 holds 2 cloth A, L1 holds 0.25 cloth B
+            move o1/L1: 0.75 A to B             -> applied
+            ship o1/f1: L1 1.25                 -> applied, L1 ships 1.25 cloth A
+            return o1/r1: L1 0.5 damaged        -> applied, L1 restocks 0.5 cloth A
+            ship o1/f2                          -> applied, L1 ships 1 cloth B
+            unship o1/f2                        -> applied, L1 holds 1 cloth B
+            receive cloth A 0.05                -> applied
+            adjust cloth A -0.01                -> applied
+            place o2: 2 cloth policy=backorder  -> applied, L1 holds 2 cloth A, L1 waits for 0.71 cloth A
+            cart c1: 0.01 cloth                 -> insufficient_stock, L1 has 0
+            cancel o2                           -> applied, L1 releases 2 cloth A
+            cart c1: 0.01 cloth                 -> applied, L1 has 1.29
+        """,
+        after="cloth: A 1.29 damaged=0.5, B 1/1",
     ),
     Scenario(
         "two lines of one item ship no more than is in stock, however much both hold",

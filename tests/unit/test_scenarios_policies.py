@@ -24,6 +24,24 @@ PARTIAL = [
         """,
     ),
     Scenario(
+        "partial: whole units also of what is counted in parts of a unit",
+        before="""
+            cake (2 places): A 0.60
+            cloth (2 places): A 1.50
+        """,
+        events="""
+            variant slice = 0.25 cake           -> applied
+            place o1: 4 slice policy=partial    -> partially_applied, L1 holds 0.5 cake A, short L1 cake 1>0.6
+            place o2: 2 cloth policy=partial    -> partially_applied, L1 holds 1 cloth A
+            place o3: 0.75 cloth policy=partial -> insufficient_stock, short L1 cloth 0.75>0.5
+            place o4: 0.5 cloth policy=partial  -> applied, L1 holds 0.5 cloth A
+        """,
+        after="""
+            cake: A 0.6/0.5
+            cloth: A 1.5/1.5
+        """,
+    ),
+    Scenario(
         "partial: nothing reserved is insufficient stock, and no order",
         before="shirt: A 2/2",
         events="""

@@ -47,10 +47,14 @@ CATALOGUE = [
         """,
     ),
     Scenario(
-        "a part named twice, once by id and once by sku, is refused, not added up",
+        "a part named twice, also once by id and once by sku, is refused, not added up",
         events="""
             variant red sku=S                   -> applied
             variant pack = 6 #red + 2 S         -> conflict
+            variant pack = 6 #red + 2 #red      -> conflict
+            variant tray = 1 S + 2 S            -> conflict
+            variant jar = 1 tea + 2 tea         -> conflict
+            variant box = 2 S                   -> applied, made of 2 red
         """,
     ),
     Scenario(
@@ -106,6 +110,18 @@ CATALOGUE = [
         events="place o1: 0.000001 gift         -> applied",
     ),
     Scenario(
+        "management switched on makes the item; orders of before stay unmanaged",
+        before="gift: unmanaged",
+        events="""
+            place o1: 2 gift                    -> applied
+            variant gift updated                -> applied, made of 1 gift
+            place o2: 1 gift                    -> parked, waits for level gift
+            set gift A 3 by=variant_id          -> applied, then e3 applied
+            ship o1/f1                          -> applied
+        """,
+        after="gift: A 3/1",
+    ),
+    Scenario(
         "two variants disagree on the places of one item: a conflict",
         before="cloth (2 places): A 1",
         events="variant rag sku=cloth decimal_places=3 -> conflict",
@@ -119,6 +135,24 @@ CATALOGUE = [
             cart c1: 3 shirt                    -> insufficient_stock, L1 has 1, at C 1
             place o1: 1 shirt                   -> applied, L1 holds 1 shirt C
         """,
+    ),
+    Scenario(
+        "roles are a list: left out, a location has all of them; an empty list is none",
+        before="shirt: A 0",
+        events="""
+            location D                          -> applied
+            channel web: D                      -> applied
+            set shirt D 5                       -> applied
+            place o1: 1 shirt                   -> applied, L1 holds 1 shirt D
+            ship o1/f1                          -> applied
+            return o1/r1: L1 1                  -> applied, L1 restocks 1 shirt D
+            location D updated roles=           -> applied
+            cart c1: 1 shirt                    -> insufficient_stock, L1 has 0
+            place o2: 1 shirt @D                -> insufficient_stock
+            location D updated                  -> applied
+            cart c1: 1 shirt                    -> applied, L1 has 5
+        """,
+        after="shirt: A 0, D 5",
     ),
     Scenario(
         "a location that does not sell is used by hand: moved to, shipped from",
@@ -182,6 +216,37 @@ CATALOGUE = [
         """,
         after="shirt: A 4, B 3",
     ),
+    Scenario(
+        "B31 · a deleted location accepts what is given up there, and what comes back",
+        before="shirt: A 9, B 1",
+        events="""
+            place o1: 2 shirt                   -> applied
+            place o2: 3 shirt                   -> applied
+            place o3: 1 shirt                   -> applied
+            cart c1: 1 shirt hold=60            -> applied
+            location A deleted                  -> applied
+            cancel o1                           -> applied, L1 releases 2 shirt A
+            edit o2: 1 shirt                    -> applied, L1 holds 1 shirt A
+            ship o3/f1                          -> applied, L1 ships 1 shirt A
+            unship o3/f1                        -> applied, L1 restocks 1 shirt A, L1 holds 1 shirt A
+            ship o2/f1                          -> applied
+            return o2/r1: L1 1                  -> applied, L1 restocks 1 shirt A
+            release c1                          -> applied, L1 releases 1 shirt A
+        """,
+        after="shirt: A 9/1, B 1",
+    ),
+    Scenario(
+        "an empty location is deleted without more; what is counted there later is not for sale",
+        before="shirt: A 1",
+        events="""
+            location D                          -> applied
+            channel web: D A                    -> applied
+            location D deleted                  -> applied, no alert, silence
+            set shirt D 4                       -> applied
+            cart c1: 1 shirt                    -> applied, L1 has 1
+        """,
+        after="shirt: A 1, D 4",
+    ),
 ]
 
 ABSOLUTE = [
@@ -234,6 +299,22 @@ ABSOLUTE = [
             set shirt A 5 version=2             -> stale
         """,
         after="shirt: A 6",
+    ),
+    Scenario(
+        "every variant and location has its own guard; a deletion may be too old as well",
+        before="shirt: A 1",
+        events="""
+            variant mug sku=M time=10                   -> applied
+            variant mug updated sku=N time=5            -> stale
+            variant mug updated sku=N time=5 source=erp -> applied
+            variant mug deleted time=4 source=erp       -> stale
+            variant cup sku=C time=5                    -> applied
+            location D time=20                          -> applied
+            location D updated time=10                  -> stale
+            location D deleted time=15                  -> stale
+            location A updated time=15                  -> applied
+            location D deleted time=15 source=erp       -> applied
+        """,
     ),
     Scenario(
         "stock.set is guarded per level, bucket and source",
@@ -578,6 +659,21 @@ PLACEMENT = [
         after="shirt: A 5/2, B 5, C 5/5",
     ),
     Scenario(
+        "outside the channel's order a location's own priority counts, the smaller first",
+        before="shirt: A 4, B 4, C 4",
+        events="""
+            channel web: A                      -> applied
+            location B updated priority=2       -> applied
+            location C updated priority=1       -> applied
+            place o1: 4 shirt                   -> applied
+            move o1/L1: 2 A to B                -> applied
+            move o1/L1: 2 A to C                -> applied
+            ship o1/f1: L1 1                    -> applied, L1 ships 1 shirt C
+            edit o1: 2 shirt                    -> applied, L1 holds 1 shirt C
+        """,
+        after="shirt: A 4, B 4, C 3/1",
+    ),
+    Scenario(
         "whole kits per location first; the rest may be split even inside one unit",
         before="""
             x: A 3, B 2
@@ -670,6 +766,20 @@ PLACEMENT = [
         after="""
             shirt: A 1/1
             mug: A 4/1
+        """,
+    ),
+    Scenario(
+        "a deleted variant refuses an order, whatever else it is short of or still waits for",
+        before="""
+            shirt: A 5
+            mug: A 1
+        """,
+        events="""
+            variant shirt deleted               -> applied
+            place o1: 9 mug, 1 shirt            -> unknown_variant, unknown shirt
+            place o2: 1 tea, 1 shirt            -> unknown_variant, unknown shirt
+            place o3: 1 mug, 1 tea              -> parked, waits for variant tea
+            cart c1: 9 mug, 1 shirt             -> unknown_variant, unknown shirt
         """,
     ),
     Scenario(
@@ -784,6 +894,18 @@ FULFILLMENT = [
             x: A 0, B 0
             y: A 0, B 6
         """,
+    ),
+    Scenario(
+        "a split line ships first from where its strategy looks first, not from where most of it is held",
+        before="shirt: A 5, B 2",
+        events="""
+            location A updated at=53.5,10.0     -> applied
+            location B updated at=48.2,16.4     -> applied
+            place o1: 5 shirt strategy=nearest destination=47.8,13.0 -> applied, L1 holds 2 shirt B,
+                L1 holds 3 shirt A
+            ship o1/f1: L1 3                    -> applied, L1 ships 2 shirt B, L1 ships 1 shirt A
+        """,
+        after="shirt: A 4/2, B 0",
     ),
     Scenario(
         "no lines: all that is held now; nothing left is refused",
@@ -969,6 +1091,20 @@ RETURNS = [
             return o1/r1: L1 1 damaged          -> conflict
         """,
         after="shirt: A 8",
+    ),
+    Scenario(
+        "return ids are unique per order",
+        before="shirt: A 9",
+        events="""
+            place o1: 1 shirt                   -> applied
+            place o2: 1 shirt                   -> applied
+            ship o1/f1                          -> applied
+            ship o2/f1                          -> applied
+            return o1/r1: L1 1                  -> applied
+            return o2/r1: L1 1                  -> applied
+            return o1/r2: L1 1                  -> exceeds_shipped
+        """,
+        after="shirt: A 9",
     ),
 ]
 

@@ -93,6 +93,10 @@ class Books:
             self._sellable[channel.sales_channel_id] = known
         return known
 
+    def as_it_is_now(self, location: Location) -> Location:
+        """A level's location as the events before this one left it: it may have changed in this batch."""
+        return self.catalogue.locations.get(location.location_id, location)
+
     def topology_changed(self) -> None:
         """A location or channel is not what it was: what was derived from them is forgotten."""
         self._sellable.clear()

@@ -86,10 +86,11 @@ def _barred(order: Order, data: OrderUpdated) -> Refusal | WaitsFor | None:
 
 
 def _edit(books: Books, order: Order, data: OrderUpdated) -> Edit | Obstacle:
-    """What changes of which line, or why nothing can."""
+    """What changes of which line, or why nothing can: it waits only where nothing in it is impossible."""
     known = {line.line_item_id: line for line in order.lines}
     changes: list[Change] = []
     firm: dict[int, str] = {}
+    unknown: list[WaitsFor] = []
     line_no = len(order.lines)
     for told in data.lines:
         line: Line | WaitsFor | Refusal | None = known.pop(told.line_item_id, None)
@@ -98,16 +99,19 @@ def _edit(books: Books, order: Order, data: OrderUpdated) -> Edit | Obstacle:
         if line is None:
             line_no += 1
             line = _new_line(books, line_no, told)
-        if isinstance(line, WaitsFor | Refusal):
-            return line
-        change = _change(order, line, told)
+        if isinstance(line, WaitsFor):
+            unknown.append(line)
+            continue
+        change = line if isinstance(line, Refusal) else _change(order, line, told)
         if not isinstance(change, Change):
             return change
         if told.location_id is not None and change.grows_micro > 0:
             if told.location_id not in books.catalogue.locations:
-                return WaitsFor(WaitKind.LOCATION, told.location_id)
+                unknown.append(WaitsFor(WaitKind.LOCATION, told.location_id))
             firm[change.line.line_no] = told.location_id
         changes.append(change)
+    if unknown:
+        return unknown[0]
     changes += [Change(line, 0, -order.open_micro(line)) for line in known.values()]
     return Edit(changes, firm)
 

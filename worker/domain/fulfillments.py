@@ -194,7 +194,8 @@ def _from_where_held(
         if line.recipe is None:
             continue
         parts = line.recipe.parts
-        at = {one.level.location.location_no: one.level.location for one in line.reservations if one.quantity}
+        where = (books.as_it_is_now(one.level.location) for one in line.reservations if one.quantity)
+        at = {location.location_no: location for location in where}
         held = sorted(at.values(), key=preference(books, order))
         is_held = all(
             units_of(quantity_micro, part.required) <= held_units(line, part.item) for part in parts

@@ -46,7 +46,7 @@ def order_placed(books: Books, event: Event) -> Verdict:
     lines = frozen_lines(books, data.lines, terms)
     if not isinstance(lines, list):
         if isinstance(lines, Refusal):
-            answer["unknown_variants"] = _deleted(books, data)
+            answer["unknown_variants"] = _deleted(books, data.lines)
         return stopped(event, lines, books.snapshot, answer, order)
     wanted = lines
     if order.canceled_line_ids:
@@ -110,10 +110,10 @@ def _placed_too_late(books: Books, event: Event, data: OrderPlaced, order: Order
     return stopped(event, refusal, books.snapshot, answer, order)
 
 
-def _deleted(books: Books, data: OrderPlaced) -> list[str]:
-    """The variants that the order names although they are sold no more."""
+def _deleted(books: Books, ordered: Iterable[OrderLine]) -> list[str]:
+    """The variants that lines name although they are sold no more."""
     variants = books.catalogue.variants
-    named = dict.fromkeys(line.variant_id for line in data.lines)
+    named = dict.fromkeys(line.variant_id for line in ordered)
     return [one for one in named if one in variants and variants[one].deleted]
 
 
@@ -158,10 +158,8 @@ def frozen_lines(
     for line_no, one in enumerate(ordered, start=1):
         variant_id, location_id, quantity = one.variant_id, one.location_id, one.quantity
         variant = variants.get(variant_id)
-        if variant is None:
-            return WaitsFor(WaitKind.VARIANT, variant_id)
-        if variant.deleted and terms is not None:
-            return Refusal(Outcome.UNKNOWN_VARIANT, f"variant {variant_id} was deleted")
+        if variant is None or (variant.deleted and terms is not None):
+            return _not_for_sale(books, ordered, reserving=terms is not None)
         if location_id is not None and terms is not None:
             if location_id not in books.catalogue.locations:
                 return WaitsFor(WaitKind.LOCATION, location_id)
@@ -177,6 +175,17 @@ def frozen_lines(
                 return Poison(f"the quantity of line {line_item_id} is not countable in its items")
         lines.append(Line(line_no, line_item_id, variant_id, variant.variant_no, recipe, quantity_micro))
     return lines
+
+
+def _not_for_sale(books: Books, ordered: Iterable[OrderLine], *, reserving: bool) -> WaitsFor | Refusal:
+    """Why not all lines are sold: a variant that was deleted refuses them, whatever else still comes."""
+    variants = books.catalogue.variants
+    deleted = _deleted(books, ordered)
+    if reserving and deleted:
+        return Refusal(Outcome.UNKNOWN_VARIANT, f"variant {deleted[0]} was deleted")
+    return WaitsFor(
+        WaitKind.VARIANT, next(one.variant_id for one in ordered if one.variant_id not in variants)
+    )
 
 
 def _granted(

@@ -22,7 +22,7 @@ from worker.domain.availability import (
     units_of,
 )
 from worker.domain.books import Books, Hold
-from worker.domain.model import Channel, Item, Line, Location, WaitKind, WaitsFor
+from worker.domain.model import MICRO, Channel, Item, Line, Location, WaitKind, WaitsFor
 from worker.domain.verdict import Short
 
 
@@ -156,7 +156,7 @@ def _portion(demand: Demand, table: FreeUnits) -> _Portion:
         return _Portion(demand, take(demand, table))
     short = take(demand, {part.item.item_no: dict(table[part.item.item_no]) for part in demand.recipe.parts})
     if short:
-        demand = demand._replace(quantity_micro=min(demand.quantity_micro, available_micro(demand, table)))
+        demand = demand._replace(quantity_micro=available_micro(demand, table) // MICRO * MICRO)
     take(demand, table)
     return _Portion(demand, short)
 

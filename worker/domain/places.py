@@ -18,7 +18,8 @@ def preference(books: Books, order: Order) -> Callable[[Location], tuple[int, in
     places = {} if channel is None else {name: at for at, name in enumerate(channel.location_ids)}
 
     def key(location: Location) -> tuple[int, int, str]:
-        return places.get(location.location_id, len(places)), location.priority, location.location_id
+        priority = books.as_it_is_now(location).priority
+        return places.get(location.location_id, len(places)), priority, location.location_id
 
     return key
 

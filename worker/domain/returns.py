@@ -161,9 +161,7 @@ def _restockings(
         for level, left in _still_out(order, coming.line, part.item):
             back = min(units, left)
             if back:
-                there = level.location
-                present = books.catalogue.locations.get(there.location_id, there)
-                yield Restocking(coming, part.item, present, back)
+                yield Restocking(coming, part.item, books.as_it_is_now(level.location), back)
                 units -= back
 
 
