@@ -16,10 +16,7 @@ begin
         select b.batch_id, b.at
         from batch as b
         where b.published_at is not null and b.at < before
-            and not exists (
-                select from dead_letter as d
-                where d.state = 'open' and d.place >= b.batch_id * 8192 and d.place < (b.batch_id + 1) * 8192
-            )
+            and b.batch_id not in (select d.place / 8192 from dead_letter as d where d.state = 'open')
         order by b.batch_id
         limit batches_max
         for update skip locked

@@ -46,6 +46,8 @@ class RetentionSettings:
     """How far the clocks of producers, brokers and the database may differ."""
     orders_pass_s: float = 24 * 3600.0
     """Between two looks through all orders."""
+    orders_first_s: float = 900.0
+    """From the start to the first such look: a worker that starts has better things to do."""
     batches_at_once: int = 20
     orders_at_once: int = 500
 
@@ -79,6 +81,7 @@ class Retention:
 
     async def run(self) -> None:
         """Keep to the settings for ever. Raises what is neither transient nor foreseen."""
+        self._orders_due_at_s = asyncio.get_running_loop().time() + self._settings.orders_first_s
         while True:
             await persistently(self.round, self._backoff(), "retention waits")
             await asyncio.sleep(self._settings.interval_s)
