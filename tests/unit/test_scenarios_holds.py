@@ -37,6 +37,35 @@ HELD = [
         after="shirt: A 3/1 v=4",
     ),
     Scenario(
+        "what is held is its holder's, also where others or a count took what a channel or level keeps back",
+        before="shirt: A 6",
+        events="""
+            channel web: A safety_stock=4       -> applied
+            channel shop: A                     -> applied
+            cart c1: 2 shirt hold=60            -> applied, L1 has held 2 shirt A
+            place o1: 4 shirt sales_channel_id=shop -> applied, L1 holds 4 shirt A
+            cart c2: 1 shirt                    -> insufficient_stock, L1 has 0
+            cart c1: 2 shirt hold=60            -> applied, L1 has 2
+            set shirt A 6 safety_stock=6        -> applied
+            cart c1: 3 shirt                    -> insufficient_stock, L1 has 2
+            place o2: 2 shirt cart_id=c1        -> applied, L1 holds 2 shirt A
+            edit o2: 0 shirt, 2 shirt           -> applied, L2 holds 2 shirt A
+        """,
+        after="shirt: A 6/6",
+    ),
+    Scenario(
+        "what is held is no more than is there",
+        before="shirt: A 6",
+        events="""
+            channel web: A safety_stock=4       -> applied
+            cart c1: 2 shirt hold=60            -> applied
+            set shirt A 1                       -> applied
+            place o1: 2 shirt cart_id=c1        -> insufficient_stock, short L1 shirt 2>1
+            place o2: 1 shirt cart_id=c1        -> applied
+        """,
+        after="shirt: A 1/1",
+    ),
+    Scenario(
         "a hold that stays as it is moves nothing, and lasts longer",
         before="shirt: A 3",
         events="""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import assert_never
 
-from worker.domain.availability import KeptBack, selling
+from worker.domain.availability import Demand, FreeUnits, KeptBack, free_units, selling
 from worker.domain.decision import Decision, Movement
 from worker.domain.model import (
     Bucket,
@@ -46,6 +46,7 @@ class Books:
     __slots__ = (
         "_levels_changed",
         "_movements",
+        "_released",
         "_sellable",
         "_sold_by",
         "_verdicts",
@@ -80,6 +81,7 @@ class Books:
         self._levels_changed = self.decision.levels_changed
         self._verdicts = self.decision.verdicts
         self._sellable: dict[str, tuple[Location, ...]] = {}
+        self._released: dict[Level, int] = {}
         self._sold_by: dict[int, list[Channel]] | None = None
         self._watched = self._low_over_channels()
 
@@ -103,11 +105,20 @@ class Books:
         self._sold_by = None
         self._watched = self._low_over_channels()
 
-    def kept_back(self, channel: Channel) -> KeptBack | None:
-        """What the channel leaves to others of each item; None where that is nothing."""
-        if not channel.safety_stock_micro:
-            return None
-        return KeptBack(channel.safety_stock_micro, self.sellable(channel))
+    def free_units(self, demands: Sequence[Demand], channel: Channel | None) -> FreeUnits:
+        """What is free for these demands in a channel, less what the channel leaves to others.
+
+        What is judged as released (`as_if_released`) was given before, and is not kept back now.
+        """
+        kept_back = None
+        if channel is not None and channel.safety_stock_micro:
+            kept_back = KeptBack(channel.safety_stock_micro, self.sellable(channel))
+        table = free_units(self.levels, demands, kept_back)
+        for level, units in self._released.items():
+            at, location_no = table.get(level.item.item_no, {}), level.location.location_no
+            if location_no in at:
+                at[location_no] = max(at[location_no], min(units, level.available))
+        return table
 
     def sold_by(self, location: Location) -> Sequence[Channel]:
         """The channels that sell from a location, found out once for all locations."""
@@ -144,11 +155,13 @@ class Books:
         """For the block, what is free is judged as if these units were given up already; nothing is moved."""
         for _, level, units in holds:
             level.reserved -= units
+            self._released[level] = self._released.get(level, 0) + units
         try:
             yield
         finally:
             for _, level, units in holds:
                 level.reserved += units
+            self._released.clear()
 
     # ── Movements ──────────────────────────────────────────────────────────────────────────────────
 

@@ -18,7 +18,6 @@ from worker.domain.availability import (
     Shortage,
     available_micro,
     fits,
-    free_units,
     serving_order,
     take,
 )
@@ -119,8 +118,7 @@ def _found(books: Books, data: CartValidated, channel: Channel | None) -> _Found
         return asked
     found = _Found({one.line.line_item_id: one for one in asked})
     demands = [one.demand for one in asked]
-    kept_back = None if channel is None else books.kept_back(channel)
-    table = free_units(books.levels, demands, kept_back)
+    table = books.free_units(demands, channel)
     short: dict[int, list[Shortage]] = {}
     for place in serving_order(demands):
         demand = demands[place]

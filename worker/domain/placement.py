@@ -16,7 +16,6 @@ from worker.domain.availability import (
     FreeUnits,
     Shortage,
     available_micro,
-    free_units,
     serving_order,
     take,
     units_of,
@@ -61,8 +60,7 @@ def grant(books: Books, channel: Channel, asked: Sequence[Asked], route: Route) 
     unstocked = _unstocked(books, demands)
     if unstocked is not None:
         return unstocked
-    kept_back = books.kept_back(channel)
-    portions = _portions(demands, free_units(books.levels, demands, kept_back))
+    portions = _portions(demands, books.free_units(demands, channel))
     if refused := [short for one in portions if _must_be_whole(one.demand) for short in one.shortages]:
         return Short(refused, channel.sales_channel_id)
     served_lines = [
@@ -71,7 +69,7 @@ def grant(books: Books, channel: Channel, asked: Sequence[Asked], route: Route) 
         if portion.demand.quantity_micro
     ]
     lines, served_demands = [line for line, _ in served_lines], [demand for _, demand in served_lines]
-    served = serve(served_demands, free_units(books.levels, served_demands, kept_back), route)
+    served = serve(served_demands, books.free_units(served_demands, channel), route)
     promises = [_promise(books, lines[one.place], one) for one in served.missing]
     if beyond := _beyond_limits(books, served_demands, served, promises):
         return Short(beyond, channel.sales_channel_id)

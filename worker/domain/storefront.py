@@ -5,7 +5,7 @@ from typing import NamedTuple
 from schemas.orders import Policy
 from schemas.quantity import LINE_QUANTITY_MAX
 from worker.domain.allocate import Route
-from worker.domain.availability import available_micro, free_units, step_micro
+from worker.domain.availability import available_micro, step_micro
 from worker.domain.books import Books
 from worker.domain.model import MICRO, Channel, Line, Variant
 from worker.domain.placement import Asked, Granted, asked_of, grant
@@ -36,9 +36,7 @@ def availability_of(books: Books, channel: Channel, variant: Variant) -> Availab
         return UNMANAGED
     line = Line(1, variant.variant_id, variant.variant_id, variant.variant_no, variant.recipe, MICRO)
     asked = asked_of(books, channel, line, MICRO, None, None)
-    available = available_micro(
-        asked.demand, free_units(books.levels, (asked.demand,), books.kept_back(channel))
-    )
+    available = available_micro(asked.demand, books.free_units((asked.demand,), channel))
     if asked.demand.policy is not Policy.BACKORDER:
         return Availability(available, available)
     return Availability(available, _granted_micro(books, channel, asked, available))
