@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from schemas import INPUTS
 from schemas.contract import ID_LENGTH_MAX
+from schemas.dead_letter import DlqHeader
 from schemas.outputs import OUTPUTS
 from schemas.topics import INPUT_TOPICS, InputTopic, Output, TopicSettings
 
@@ -36,19 +37,6 @@ _ATTRIBUTES: dict[str, tuple[str, bool]] = {
 _CAUSE: dict[str, tuple[str, bool]] = {
     "causationid": ("Id of the event that this one follows from", False),
     "causationsource": ("Source of the event that this one follows from", False),
-}
-
-_DEAD_LETTER_HEADERS = {
-    "dlq-original-topic": "Topic on which the record stood",
-    "dlq-original-partition": "Partition of that topic",
-    "dlq-original-offset": "Offset in that partition",
-    "dlq-original-timestamp": "Timestamp of the record, milliseconds since 1970",
-    "dlq-consumer-group": "Consumer group of the worker",
-    "dlq-reason": "Why: one of a closed list of words",
-    "dlq-error-class": "What is wrong, as a stable short name to group by",
-    "dlq-error-message": "What is wrong, for people; tells no values from the record",
-    "dlq-failed-at": "When (RFC 3339)",
-    "dlq-worker-version": "Version of the worker",
 }
 
 
@@ -202,9 +190,9 @@ def _dead_letter_message() -> Json:
         "headers": {
             "type": "object",
             "properties": {
-                name: {"type": "string", "description": words} for name, words in _DEAD_LETTER_HEADERS.items()
+                header.value: {"type": "string", "description": header.description} for header in DlqHeader
             },
-            "required": sorted(_DEAD_LETTER_HEADERS),
+            "required": sorted(header.value for header in DlqHeader if header.is_always_there),
         },
         "payload": {"description": "The value of the original record, whatever it is"},
         "bindings": {

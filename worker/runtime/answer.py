@@ -10,46 +10,15 @@ from datetime import datetime
 
 import orjson
 
-from schemas.outcome import DeadReason, Outcome
+from schemas.outcome import Outcome
 from schemas.quantity import text, text_micro
 from schemas.topics import Output
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
 from worker.domain.model import Level
 from worker.runtime.cloudevents import Headers, event_uuid, output_headers, shared_headers
-from worker.runtime.decode import Poison, RawRecord
+from worker.runtime.dead_letter import DeadLetter, dead_letter_headers
 from worker.runtime.records import OutRecord
-
-DLQ_MESSAGE_LENGTH_MAX = 512
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A record that could not be applied: what it was, why, and the identity it had, if any."""
-
-    record: RawRecord
-    reason: DeadReason
-    error_class: str
-    error_message: str
-    source: str | None
-    event_id: str | None
-    type: str | None
-    event: Event | None = None
-    """Set where the event was well formed and the database refused it: the inbox then keeps it as dead."""
-
-    @classmethod
-    def of_poison(cls, poison: Poison) -> "DeadLetter":
-        """The dead letter of a record that no event could be read from."""
-        return cls(
-            poison.record,
-            poison.reason,
-            poison.error_class,
-            poison.error_message,
-            poison.source,
-            poison.event_id,
-            poison.type,
-        )
-
 
 Traces = Mapping[tuple[str, str], str]
 """(source, event id) of an event → the traceparent it came with."""
@@ -189,20 +158,9 @@ class BatchWriter:
         records = []
         for letter in letters:
             original = letter.record
-            ours = {
-                "dlq-original-topic": original.position.topic,
-                "dlq-original-partition": str(original.position.partition),
-                "dlq-original-offset": str(original.position.offset),
-                "dlq-original-timestamp": str(original.timestamp_ms),
-                "dlq-consumer-group": self._writer.consumer_group,
-                "dlq-reason": letter.reason.value,
-                "dlq-error-class": letter.error_class,
-                "dlq-error-message": letter.error_message[:DLQ_MESSAGE_LENGTH_MAX],
-                "dlq-failed-at": self._time,
-                "dlq-worker-version": self._writer.worker_version,
-            }
-            kept = tuple(header for header in original.headers if not header[0].startswith("dlq-"))
-            headers = (*kept, *((name, value.encode()) for name, value in ours.items()))
+            headers = dead_letter_headers(
+                letter, self._writer.consumer_group, self._writer.worker_version, self._time
+            )
             records.append(
                 OutRecord(
                     Output.DEAD_LETTERS.topic, original.key, headers, original.value, self._timestamp_ms

@@ -23,10 +23,10 @@ from aiokafka import TopicPartition
 import sql
 from schemas.outcome import DeadReason
 from worker.domain.model import WaitsFor
-from worker.runtime.answer import DeadLetter
 from worker.runtime.assignment import Batch
 from worker.runtime.backoff import Backoff
 from worker.runtime.database import Failure, connection, failure_of
+from worker.runtime.dead_letter import DeadLetter
 from worker.runtime.decode import Arrival, Poison, RawRecord, beyond_retention, decode
 from worker.runtime.due import Due
 from worker.runtime.followups import follow_ups

@@ -21,8 +21,9 @@ from worker.domain.decide import RELEASING_VERDICTS_MAX, decide
 from worker.domain.decision import Decision, Finer, Lacking, Verdict
 from worker.domain.event import Event, is_other_body
 from worker.domain.model import ParkedEvent, Snapshot, WaitKind, WaitsFor
-from worker.runtime.answer import AnswerWriter, DeadLetter
+from worker.runtime.answer import AnswerWriter
 from worker.runtime.codes import DEAD_NO, PARKED_NO, PLACES_PER_BATCH
+from worker.runtime.dead_letter import DeadLetter
 from worker.runtime.decode import Arrival, Poison, RawRecord
 from worker.runtime.load import Loaded, Loader, RerunError
 from worker.runtime.parked import ParkedRow

@@ -20,6 +20,7 @@ import asyncpg
 import orjson
 
 import sql
+from schemas.dead_letter import DlqHeader
 from schemas.topics import Output
 from worker.runtime.answer import AnswerWriter
 from worker.runtime.backoff import Backoff, persistently
@@ -309,7 +310,7 @@ def _truncated(refusal: Refused) -> OutRecord | None:
             for name, value in record.headers
             if value is None or len(value) <= HEADER_BYTES_KEPT
         ),
-        ("dlq-truncated-sha256", digest.encode()),
-        ("dlq-truncated-bytes", str(len(record.value)).encode()),
+        (DlqHeader.TRUNCATED_SHA256.value, digest.encode()),
+        (DlqHeader.TRUNCATED_BYTES.value, str(len(record.value)).encode()),
     )
     return record._replace(value=record.value[:TRUNCATED_BYTES], headers=headers)
