@@ -347,6 +347,25 @@ LIFECYCLES = {
         "cancel o1",
         "ship o1/f2: L1 1",
     ],
+    "waiting for stock": [
+        "place o1: 17 cup ship_date=2026-05-01",
+        "edit o1: 19 cup version=2",
+        "ship o1/f1: L1 4 from A",
+        "return o1/r1: L1 1",
+        "cancel o1",
+    ],
+    "waiting for stock, undone": [
+        "place o1: 16 cup, 1 box policy=backorder",
+        "ship o1/f1: L1 2 from B",
+        "unship o1/f1",
+        "cancel o1: L2",
+    ],
+    "served in part": [
+        "place o1: 20 cup, 1 gift policy=partial",
+        "ship o1/f1: L1 3, L2 1 from B",
+        "return o1/r1: L1 2 to B",
+        "edit o1: 12 cup, 1 gift version=2",
+    ],
     "told twice, and more than there is": [
         "place o1: 2 cup",
         "place o1: 2 cup",
