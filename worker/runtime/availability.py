@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import orjson
 
 import sql
@@ -54,6 +55,15 @@ SETS_STOCK = tuple(
     f'{{"type":"{sets_stock}"'.encode() for sets_stock in (EventType.STOCK_SET, EventType.STOCK_IMPORTED)
 )
 """How the answer to a count begins: it may change safety stock, of which no level record tells."""
+
+
+class _LevelTold(msgspec.Struct, gc=False):
+    """What matters here of a level record: nothing else of it is even decoded."""
+
+    inventory_item_id: str
+
+
+_level_told = msgspec.json.Decoder(_LevelTold).decode
 
 
 class Told(NamedTuple):
@@ -277,7 +287,7 @@ async def _items_told(db: "Connection", batch_ids: Sequence[int]) -> set[str]:
                 if value is None:
                     continue
                 if topic == Output.LEVELS.topic:
-                    item_ids.add(orjson.loads(value)["inventory_item_id"])
+                    item_ids.add(_level_told(value).inventory_item_id)
                 elif topic == Output.RESULTS.topic and value.startswith(SETS_STOCK):
                     item_ids.update(_items_answered(value))
             await asyncio.sleep(0)
