@@ -81,8 +81,9 @@ moved = one_of("", "1", "2 of cup")
 policies = one_of("", "", " policy=partial", " policy=backorder")
 carts = one_of("c1", "c2")
 of_carts = one_of("", "", " cart_id=c1", " cart_id=c2")
+sent = one_of("", " destination=1,1")
 placed_events = st.builds(
-    "place {}: {} strategy={}{}{}".format, orders, ordered, strategies, policies, of_carts
+    "place {}: {} strategy={}{}{}{}".format, orders, ordered, strategies, policies, of_carts, sent
 )
 shipped_events = st.builds("ship {}/{}: {} {}".format, orders, facts, shipped, one_of("", "from A", "from B"))
 shipped_whole_events = st.builds("ship {}/{} {}".format, orders, facts, one_of("", "from A", "from B"))
@@ -128,6 +129,9 @@ channel_events = st.builds(
     one_of("A B C", "C B A"),
     one_of("", "safety_stock=1.5", "low_stock_threshold=3"),
 )
+location_events = st.builds(
+    "location {} updated at={},1 priority={}".format, one_of(*"ABC"), one_of("0", "1", "2"), one_of("0", "1")
+)
 
 event_lines = st.one_of(
     placed_events,
@@ -151,6 +155,7 @@ event_lines = st.one_of(
     cart_events,
     ended_events,
     channel_events,
+    location_events,
 )
 
 

@@ -235,6 +235,52 @@ ORDERED = [
         after="shirt: A 5/3",
     ),
     Scenario(
+        "an order that is placed after its cancel ends its cart's hold, as it would have before",
+        before="""
+            shirt: A 2
+            mug: A 1
+        """,
+        events="""
+            cart c1: 2 shirt, 1 mug hold=60     -> applied
+            cancel o1                           -> applied
+            place o1: 2 shirt cart_id=c1        -> order_canceled
+            cart c1: 2 shirt hold=60            -> applied, L1 has 2
+            place o2: 2 shirt, 1 mug            -> applied
+            release c1                          -> already_applied
+            cart c3: 1 shirt hold=60            -> insufficient_stock
+        """,
+        after="""
+            shirt: A 2/2
+            mug: A 1/1
+        """,
+    ),
+    Scenario(
+        "an order that waits and is canceled meanwhile ends its cart's hold too",
+        before="shirt: A 2",
+        events="""
+            cart c1: 2 shirt hold=60            -> applied
+            place o1: 2 shirt, 1 mug cart_id=c1 -> parked, waits for variant mug
+            place o2: 2 shirt cart_id=c1 sales_channel_id=pos -> parked, waits for sales_channel pos
+            cancel o2                           -> applied, then e3 order_canceled
+            place o3: 2 shirt                   -> applied
+            cancel o1                           -> applied, silence
+            variant mug                         -> applied, then e2 order_canceled
+        """,
+        after="shirt: A 2/2",
+    ),
+    Scenario(
+        "what an order takes over from its cart crosses no threshold a second time",
+        before="shirt: A 2",
+        events="""
+            cart c1: 2 shirt hold=60            -> applied, alert out_of_stock shirt A 0,
+                alert out_of_stock shirt web 0
+            place o1: 2 shirt cart_id=c1        -> applied, no alert
+            cart c2: 1 shirt hold=60            -> insufficient_stock, no alert
+            cancel o1   -> applied, alert back_in_stock shirt A 2, alert back_in_stock shirt web 2
+        """,
+        after="shirt: A 2",
+    ),
+    Scenario(
         "an expired hold is no hold",
         before="shirt: A 2",
         events="""

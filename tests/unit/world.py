@@ -64,7 +64,8 @@ OWN: dict[str, type[Contract]] = {
 """Events that the worker tells itself: here they are told in its place."""
 ADAPTERS = {event_type: TypeAdapter[Any](contract) for event_type, contract in {**INPUTS, **OWN}.items()}
 
-EFFECTIVE = (Outcome.APPLIED, Outcome.PARTIALLY_APPLIED)
+MOVING = (Outcome.APPLIED, Outcome.PARTIALLY_APPLIED, Outcome.ORDER_CANCELED)
+"""A canceled order's placement ends its cart's hold."""
 SHORT = (Outcome.PARTIALLY_APPLIED, Outcome.INSUFFICIENT_STOCK)
 
 Key = tuple[str, str]
@@ -268,7 +269,7 @@ class World:
             ledger = self.ledger[_place(movement.level)]
             ledger.append((movement.bucket, movement.delta))
             assert movement.version == len(ledger), "one movement a version"
-            assert decision.verdicts[movement.verdict_no].outcome in EFFECTIVE
+            assert decision.verdicts[movement.verdict_no].outcome in MOVING
             assert movement.level in decision.levels_changed
         for verdict in decision.verdicts:
             if self._settled(verdict):

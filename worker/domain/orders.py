@@ -94,7 +94,8 @@ def as_granted(books: Books, event: Event, order: Order, granted: Granted, answe
 def _placed_too_late(books: Books, event: Event, data: OrderPlaced, order: Order, answer: Json) -> Verdict:
     """The order is canceled: nothing is reserved, but its lines are frozen.
 
-    So what left all the same, or comes back, has a recipe (DESIGN §4 rule 6).
+    So what left all the same, or comes back, has a recipe (DESIGN §4 rule 6). What was held for its cart is
+    free, as it would be had the cancel come second.
     """
     if order.lines and order.placement_hash is not None:
         again = applied_before(event, order.placement_hash, f"placement of order {data.order_id}")
@@ -103,11 +104,22 @@ def _placed_too_late(books: Books, event: Event, data: OrderPlaced, order: Order
         lines = frozen_lines(books, data.lines, None)
         if not isinstance(lines, list):
             return stopped(event, lines, books.snapshot, answer, order)
+        if data.cart_id is not None:
+            if data.cart_id not in books.carts:
+                return _once_more(books, event, order, answer)
+            take_over(books, books.carts[data.cart_id], order)
         keep_placed(books, order, data, lines)
         order.placement_hash = None
         books.decision.orders_put[order] = None
     refusal = Refusal(Outcome.ORDER_CANCELED, f"order {data.order_id} was canceled before it was placed")
     return stopped(event, refusal, books.snapshot, answer, order)
+
+
+def _once_more(books: Books, event: Event, order: Order, answer: Json) -> Verdict:
+    """A parked placement comes to its end with an event that did not lock its cart: a later batch does."""
+    later = WaitsFor(WaitKind.ORDER, order.order_id)
+    books.decision.provided[later] = None
+    return stopped(event, later, books.snapshot, answer, order)
 
 
 def _deleted(books: Books, ordered: Iterable[OrderLine]) -> list[str]:
