@@ -52,10 +52,11 @@ def order_placed(books: Books, event: Event) -> Verdict:
     if order.canceled_line_ids:
         wanted = [line for line in lines if line.line_item_id not in order.canceled_line_ids]
     cart = None if data.cart_id is None else books.carts.get(data.cart_id)
-    with books.as_if_released(
-        () if cart is None else [(cart, one.level, one.quantity) for one in cart.holds]
-    ):
-        granted = _granted(books, channel, data, wanted, terms)
+    granted = (
+        _granted_to_holder(books, cart, channel, data, wanted, terms)
+        if cart is not None and cart.holds
+        else _granted(books, channel, data, wanted, terms)
+    )
     if not isinstance(granted, Granted):
         return stopped(event, granted, books.snapshot, answer, order)
 
@@ -198,6 +199,14 @@ def _not_for_sale(books: Books, ordered: Iterable[OrderLine], *, reserving: bool
     return WaitsFor(
         WaitKind.VARIANT, next(one.variant_id for one in ordered if one.variant_id not in variants)
     )
+
+
+def _granted_to_holder(
+    books: Books, cart: Cart, channel: Channel, data: OrderPlaced, lines: Sequence[Line], terms: _LineTerms
+) -> Granted | WaitsFor | Short:
+    """What the lines get where the order's cart holds something: that is free for them."""
+    with books.as_if_released([(cart, one.level, one.quantity) for one in cart.holds]):
+        return _granted(books, channel, data, lines, terms)
 
 
 def _granted(
