@@ -102,6 +102,36 @@ create table dead_letter (
     constraint dead_letter_state_check CHECK ((state = ANY (ARRAY['open'::text, 'replayed'::text, 'discarded'::text])))
 );
 
+create table dlq_handled (
+    dlq_topic text collate "C" not null,
+    partition integer not null,
+    record_offset bigint not null,
+    timestamp_ms bigint not null,
+    state text not null,
+    run_id uuid not null,
+    at timestamp with time zone not null default now(),
+    constraint dlq_handled_pkey PRIMARY KEY (dlq_topic, partition, record_offset, timestamp_ms),
+    constraint dlq_handled_state_check CHECK ((state = ANY (ARRAY['replayed'::text, 'discarded'::text])))
+);
+
+create table dlq_run (
+    run_id uuid not null,
+    kind text not null,
+    who text not null,
+    dlq_topic text not null,
+    selection jsonb not null,
+    ends jsonb not null,
+    to_topic text,
+    reason text,
+    started_at timestamp with time zone not null default now(),
+    ended_at timestamp with time zone,
+    ended text,
+    counts jsonb not null default '{}'::jsonb,
+    constraint dlq_run_ended_check CHECK ((ended = ANY (ARRAY['done'::text, 'interrupted'::text, 'stopped'::text, 'failed'::text]))),
+    constraint dlq_run_kind_check CHECK ((kind = ANY (ARRAY['replay'::text, 'discard'::text]))),
+    constraint dlq_run_pkey PRIMARY KEY (run_id)
+);
+
 create table event (
     event_id text collate "C" not null,
     source_no integer not null,
@@ -560,6 +590,8 @@ CREATE INDEX batch_archive_batch_id ON ONLY public.batch_archive USING btree (ba
 CREATE INDEX batch_unpublished ON public.batch USING btree (batch_id) WHERE (published_at IS NULL);
 
 CREATE INDEX cart_expires_at ON public.cart USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX dlq_run_started_at ON public.dlq_run USING btree (started_at);
 
 CREATE INDEX event_archive_seq ON ONLY public.event_archive USING btree (seq);
 
@@ -1362,6 +1394,14 @@ grant insert on dead_letter to inventory_worker;
 grant select on dead_letter to inventory_worker;
 
 grant update on dead_letter to inventory_worker;
+
+grant insert on dlq_handled to inventory_worker;
+
+grant select on dlq_handled to inventory_worker;
+
+grant insert on dlq_run to inventory_worker;
+
+grant select on dlq_run to inventory_worker;
 
 grant insert on event to inventory_worker;
 

@@ -20,7 +20,7 @@ from worker.settings import SettingsError, load_settings
 
 COMMANDS = (
     *("run", "migrate", "topics", "config", "status", "audit", "levels", "why", "retention"),
-    *("orders", "stock"),
+    *("orders", "stock", "dlq"),
     *("dev", "demo", "simulate", "bench"),
 )
 PASSWORD = "s3kret-Passw0rd"

@@ -1,5 +1,6 @@
 """What commands found, as tables for people."""
 
+import json
 import shutil
 import sys
 from collections import Counter
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from worker.bulk.rows import Imported
     from worker.dev.simulate import Simulated
+    from worker.dlq.desk import Stats
     from worker.inspect.audit import Audit
     from worker.inspect.repair import Repaired
     from worker.inspect.rows import Json
@@ -101,6 +103,45 @@ def status(found: "Status") -> RenderableType:
         ("last batch", facts.batch_last_at),
     )
     return Group(verdict, table("", ("", "#"), rows))
+
+
+def dead_letters_listed(found: "Sequence[Json]") -> RenderableType:
+    """Dead letters of a topic, one a row."""
+    rows = (
+        (
+            one["dead_letter"],
+            one["at"][:TO_THE_SECOND],
+            one["state"],
+            one["reason"],
+            one["type"],
+            one["order_id"] or one["id"],
+            None if one["topic"] is None else f"{one['topic']} {one['partition']}/{one['offset']}",
+            one["attempts"],
+            (one["error_message"] or "")[:NOTE_LENGTH_MAX],
+        )
+        for one in found
+    )
+    columns = ("letter", "died", "state", "reason", "type", "order or event", "stood at", "#tries", "message")
+    return table("Dead letters", columns, rows)
+
+
+def dead_letter(found: "Json") -> RenderableType:
+    """All of a dead letter."""
+    facts = ((name, value) for name, value in found.items() if name not in ("headers", "value"))
+    headers = ((one["name"], one["value"]) for one in found["headers"])
+    value = found["value"]
+    told = value if isinstance(value, str) or value is None else json.dumps(value, indent=2)
+    return Group(
+        table("Dead letter", ("", ""), facts),
+        table("Headers", ("name", "value"), headers),
+        Text(f"Value\n{told}"),
+    )
+
+
+def dead_letter_stats(found: "Stats") -> RenderableType:
+    """Dead letters by what they have in common."""
+    tables = (table(f"By {name}", (name, "#"), counts.items()) for name, counts in found.by.items())
+    return Group(Text(f"{found.total:,} dead letters"), *tables)
 
 
 def audit(found: "Audit") -> RenderableType:

@@ -8,9 +8,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.topics import Output
 from worker.runtime.errors import Transient
+from worker.runtime.snapshot import records_between
 from worker.runtime.topics import describe_topics
 
-FETCH_WAIT_MS = 200
 READ_S_MAX = 120.0
 
 
@@ -39,20 +39,10 @@ class Listener:
         found: dict[TopicPartition, list[ConsumerRecord]] = {
             partition: [] for partition in self._partitions if ends[partition] > self._starts[partition]
         }
-        left = set(found)
-        self._consumer.assign(left)
-        for partition in left:
-            self._consumer.seek(partition, self._starts[partition])
         try:
             async with asyncio.timeout(READ_S_MAX):
-                while left:
-                    for partition, records in (
-                        await self._consumer.getmany(timeout_ms=FETCH_WAIT_MS)
-                    ).items():
-                        found[partition] += [record for record in records if record.offset < ends[partition]]
-                        if await self._consumer.position(partition) >= ends[partition]:
-                            self._consumer.pause(partition)
-                            left.discard(partition)
+                async for partition, records in records_between(self._consumer, self._starts, ends):
+                    found[partition] += records
         except TimeoutError:
             raise Transient(f"what was said could not be read from Kafka within {READ_S_MAX:g} s") from None
         return found
