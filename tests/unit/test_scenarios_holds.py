@@ -54,6 +54,19 @@ HELD = [
         after="shirt: A 6/6",
     ),
     Scenario(
+        "what is held is its holder's, also where an order waits for stock behind it",
+        before="shirt: A 2",
+        events="""
+            cart c1: 2 shirt hold=60            -> applied
+            place o1: 1 shirt policy=backorder  -> applied, L1 waits for 1 shirt A
+            cart c1: 2 shirt                    -> applied, L1 has 2
+            cart c1: 2 shirt hold=60            -> applied, L1 has held 2 shirt A
+            place o2: 2 shirt cart_id=c1        -> applied, L1 holds 2 shirt A, no alert
+            ship o1/f1                          -> applied
+        """,
+        after="shirt: A 1/2 shortfall=1",
+    ),
+    Scenario(
         "what is held is no more than is there",
         before="shirt: A 6",
         events="""

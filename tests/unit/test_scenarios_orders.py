@@ -267,6 +267,21 @@ EDITED = [
         after="shirt: A 3/3",
     ),
     Scenario(
+        "an order that wants no more than before has it, though others wait, though a count found less",
+        before="shirt: A 3, B 1",
+        events="""
+            place o1: 3 shirt                   -> applied
+            place o2: 1 shirt @A policy=backorder -> applied, L1 waits for 1 shirt A
+            edit o1: 0 shirt, 3 shirt           -> applied, L2 holds 3 shirt A, no alert
+            set shirt A 2                       -> applied
+            edit o1: 3 shirt, 0 shirt           -> applied, L1 holds 3 shirt A, no alert
+            edit o1: 3 shirt, 2 shirt           -> insufficient_stock, short L2 shirt 2>1, at B 1
+            edit o1: 2 shirt, 2 shirt           -> applied, L1 holds 2 shirt A, L2 holds 1 shirt A,
+                L2 holds 1 shirt B
+        """,
+        after="shirt: A 2/4 shortfall=2, B 1/1",
+    ),
+    Scenario(
         "a line left out is removed, as one with quantity 0 is; it may come back",
         before="""
             shirt: A 9

@@ -108,7 +108,7 @@ class Books:
     def free_units(self, demands: Sequence[Demand], channel: Channel | None) -> FreeUnits:
         """What is free for these demands in a channel, less what the channel leaves to others.
 
-        What is judged as released (`as_if_released`) was given before, and is not kept back now.
+        What is judged as released (`as_if_released`) is free, whoever waits for stock there or keeps it back.
         """
         kept_back = None
         if channel is not None and channel.safety_stock_micro:
@@ -117,7 +117,7 @@ class Books:
         for level, units in self._released.items():
             at, location_no = table.get(level.item.item_no, {}), level.location.location_no
             if location_no in at:
-                at[location_no] = max(at[location_no], min(units, level.available))
+                at[location_no] = max(at[location_no], units)
         return table
 
     def sold_by(self, location: Location) -> Sequence[Channel]:
@@ -151,17 +151,25 @@ class Books:
         return level
 
     @contextmanager
-    def as_if_released(self, holds: Sequence[tuple[object, Level, int]]) -> Iterator[None]:
-        """For the block, what is free is judged as if these units were given up already; nothing is moved."""
+    def as_if_released(
+        self, holds: Sequence[tuple[object, Level, int]], *, also_lacking: bool = False
+    ) -> Iterator[None]:
+        """For the block, what is free is judged as if these units were given up already; nothing is moved.
+
+        Whoever gave them up may take them back (`retake`), before others who wait for stock there: as far as
+        they are in stock, or all of them (`also_lacking`).
+        """
+        released = self._released
         for _, level, units in holds:
             level.reserved -= units
-            self._released[level] = self._released.get(level, 0) + units
+            mine = released.get(level, 0) + units
+            released[level] = mine if also_lacking else min(mine, level.stocked)
         try:
             yield
         finally:
             for _, level, units in holds:
                 level.reserved += units
-            self._released.clear()
+            released.clear()
 
     # ── Movements ──────────────────────────────────────────────────────────────────────────────────
 
@@ -188,6 +196,18 @@ class Books:
                     break
             else:
                 line.reservations.append(Reservation(level, units))
+
+    def retake(self, holds: Iterable[Hold]) -> None:
+        """Lines hold units that were given up for it in the same event, and units that are available.
+
+        What others lacked before at a level they lack again: shortfall is what it was.
+        """
+        for line, level, units in holds:
+            there = min(units, max(0, level.available))
+            if there:
+                self.reserve([(line, level, there)])
+            if units > there:
+                self.promise(line, level, units - there)
 
     def promise(self, line: Line, level: Level, units: int) -> None:
         """The line holds units that are not there yet: what has no stock behind it is shortfall."""

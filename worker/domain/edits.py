@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from schemas.orders import EditedLine, OrderUpdated
+from schemas.orders import EditedLine, OrderUpdated, Policy
 from schemas.outcome import Outcome
 from schemas.quantity import micro
 from worker.domain.allocate import route_of
@@ -58,7 +58,7 @@ def order_updated(books: Books, event: Event) -> Verdict:
 
     for line, level, units in released:
         books.release(line, level, units)
-    keep(books, granted)
+    keep(books, granted, retaken=bool(released))
     for line, quantity_micro, _ in edit.changes:
         if line.line_no > len(order.lines):
             order.lines.append(line)
@@ -167,5 +167,5 @@ def _granted(books: Books, order: Order, edit: Edit, released: Sequence[Hold]) -
         for line, _, grows_micro in grown
         if line.recipe is not None
     ]
-    with books.as_if_released(released):
+    with books.as_if_released(released, also_lacking=order.policy is not Policy.BACKORDER):
         return grant(books, channel, asked, route_of(order))

@@ -60,9 +60,10 @@ def order_placed(books: Books, event: Event) -> Verdict:
     if not isinstance(granted, Granted):
         return stopped(event, granted, books.snapshot, answer, order)
 
+    holds_before = cart is not None and bool(cart.holds)
     if cart is not None:
         take_over(books, cart, order)
-    keep(books, granted)
+    keep(books, granted, retaken=holds_before)
     keep_placed(books, order, data, lines)
     order.placement_hash = event.body_hash
     answer["lines"] = [placed_line(line) for line in lines]

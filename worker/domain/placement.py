@@ -119,9 +119,12 @@ def demand_of(
     )
 
 
-def keep(books: Books, granted: Granted) -> None:
-    """Book what was granted."""
-    books.reserve(granted.holds)
+def keep(books: Books, granted: Granted, *, retaken: bool = False) -> None:
+    """Book what was granted; `retaken` where some of it was given up for it (`Books.as_if_released`)."""
+    if retaken:
+        books.retake(granted.holds)
+    else:
+        books.reserve(granted.holds)
     for line, item, location, units in granted.promises:
         books.promise(line, books.level_made(item, location), units)
 
