@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
+from unittest.mock import ANY
 
 import pytest
 from aiokafka import TopicPartition
@@ -10,6 +11,7 @@ from aiokafka import TopicPartition
 from schemas.topics import TYPES_BY_TOPIC, Output
 from tests.books import connected, contradictions, dead, levels, parked, rows_of, waiting_for_a_lock
 from tests.in_process import (
+    DEADLINE_S,
     Gate,
     InProcessWorker,
     Json,
@@ -233,6 +235,21 @@ async def test_a_hold_whose_time_is_over_is_given_up_by_the_worker_itself(
         assert await worker.sweep() == []
         answered = await rows_of(db, "select count(*) from v_event where type = 'cart.hold_expired'")
         assert answered == [(number,)]
+
+
+async def test_a_hold_that_the_database_refuses_to_give_up_holds_nothing_else_up(
+    worker: InProcessWorker, topics: Topics, db: "Connection"
+) -> None:
+    """A level that was changed by hand: its expiry is a dead letter, and the sweep goes on without it."""
+    held: Json = {"sales_channel_id": "web", "hold": {"ttl_seconds": 1}, "time": LONG_AGO}
+    held["lines"] = [line("L1", "v1", 7)]
+    await worker.deliver(*shop(topics), topics.event("cart.validated", cart_id="c1", **held))
+    await db.execute("update level set reserved = 0")
+    worker.caught_up = read_everywhere(topics)
+    async with asyncio.timeout(DEADLINE_S):
+        assert outcomes(await worker.sweep()) == [(ANY, "dead_lettered")]
+        assert await worker.sweep() == []
+    await db.execute("update level set reserved = 7")
 
 
 async def test_a_hold_leaves_a_deleted_location_by_itself_when_others_have_room(

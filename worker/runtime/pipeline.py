@@ -243,7 +243,10 @@ class Pipeline:
                 further = await self._redrive(further)
         await self._on_database(self._due.note)
         for look in (self._due.overdue, self._due.ended):
-            while work := await self._on_database(look):
+            seen: set[str] = set()
+            # What was judged and is found again cannot be ended: a dead letter tells of it.
+            while (work := await self._on_database(look)) and not (ids := _event_ids(work)) <= seen:
+                seen |= ids
                 await self._judge(work)
         await self._follow_up()
 
@@ -380,6 +383,10 @@ def _rank(type_name: str) -> int:
             return STOCK_RANK
         case _:
             return OTHER_RANK
+
+
+def _event_ids(work: Work) -> set[str]:
+    return {one.event.event_id for one in work.arrivals} | {one.event_id for one in work.redriven}
 
 
 def _parts(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:
