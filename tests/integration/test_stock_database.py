@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.books import connected, contradictions, levels, rows_of
+from tests.books import connected, contradictions, levels, rows_of, waiting_for_a_lock
 from tests.in_process import (
     Gate,
     InProcessWorker,
@@ -103,6 +103,44 @@ async def test_raising_decimal_places_changes_no_quantity_anywhere(
 
 def line_of(line_item_id: str, quantity: int) -> Json:
     return {"line_item_id": line_item_id, "quantity": quantity}
+
+
+async def test_decimal_places_raised_while_a_batch_waits_for_the_item_count_for_what_is_held_and_travels(
+    database_url: str, worker: InProcessWorker, db: "Connection"
+) -> None:
+    """What carts hold and transfers carry is read before the item is locked: it is read again then."""
+    topics = Topics()
+    held: Json = {"sales_channel_id": "web", "hold": {"ttl_seconds": 600}}
+    held["lines"] = [{"line_item_id": "L1", "variant_id": "cloth", "quantity": 2}]
+    await worker.deliver(*shop(topics))
+    await worker.deliver(
+        topics.event("cart.validated", cart_id="c1", **held),
+        topics.event(
+            "transfer.shipped",
+            transfer_id="t1",
+            from_location_id="A",
+            to_location_id="B",
+            lines=[{"sku": "C", "quantity": 3}],
+        ),
+    )
+    assert await levels(db) == {"cloth@A": "7/2", "cloth@B": "0/0"}
+    counting = await connected(database_url)
+    try:
+        async with counting.transaction():
+            await counting.execute("select count_finer_v1(item_no, 2::smallint) from inventory_item")
+            ended = asyncio.ensure_future(
+                worker.deliver(
+                    topics.event("cart.released", cart_id="c1"),
+                    topics.event("transfer.received", transfer_id="t1"),
+                )
+            )
+            await waiting_for_a_lock(db, "w1")
+    finally:
+        await counting.close()
+    assert [outcome for _, outcome in outcomes(await ended)] == ["applied"] * 2
+    assert await levels(db) == {"cloth@A": "7/0", "cloth@B": "3/0"}
+    carried = await rows_of(db, "select shipped::int, received::int from v_transfer")
+    assert carried == [(3, 3)]
 
 
 async def test_b73_a_variant_is_deleted_while_another_worker_sells_it(
@@ -262,6 +300,37 @@ async def test_two_workers_that_see_the_same_evacuation_do_it_once(
     assert len(found) == 9
     assert await levels(db) == {"cloth@A": "10/0", "cloth@B": "9/9"}
     assert await rows_of(db, "select count(*) from event as e where e.type = 34") == [(9,)]
+
+
+async def test_what_stays_at_two_deleted_locations_is_told_once_for_each(
+    worker: InProcessWorker, db: "Connection"
+) -> None:
+    """An evacuation raises its order's revision; that alone is no reason to ask for another one again."""
+    topics = Topics()
+    lines: list[Json] = [
+        {"line_item_id": f"L{number}", "variant_id": "cloth", "quantity": 2, "location_id": place}
+        for number, place in enumerate("AB", 1)
+    ]
+    await worker.deliver(
+        *shop(topics),
+        topics.event("stock.set", sku="C", location_id="B", quantity=2),
+        topics.event("order.placed", order_id="o1", sales_channel_id="web", lines=lines),
+    )
+    for place in "AB":
+        await worker.deliver(topics.event("stock.set", sku="C", location_id=place, quantity=2))
+    for place in "AB":
+        await worker.deliver(topics.event("location.deleted", location_id=place))
+        assert len(reports(await worker.sweep(), "location.evacuated")) == 1
+    assert [reports(await worker.sweep(), "location.evacuated") for _ in range(3)] == [[]] * 3
+    await worker.deliver(topics.event("location.created", location_id="D"))
+    await worker.deliver(
+        topics.event("sales_channel.updated", sales_channel_id="web", location_ids=["A", "B", "D"]),
+        topics.event("stock.set", sku="C", location_id="D", quantity=1),
+        topics.event("order.fulfilled", order_id="o1", fulfillment_id="f1", lines=[line_of("L1", 1)]),
+    )
+    assert len(reports(await worker.sweep(), "location.evacuated")) == 2
+    assert await worker.sweep() == []
+    assert await rows_of(db, "select count(*) from event as e where e.type = 34") == [(4,)]
 
 
 async def test_oversold_lines_are_held_where_stock_comes_the_oldest_of_them_first(

@@ -213,6 +213,10 @@ class Loaded:
         """The database's clock, read after the locks."""
         return self.row["now"]  # type: ignore[no-any-return]  # records are untyped
 
+    def revision_before(self, order_id: str) -> int:
+        """The order's revision without the events of this batch."""
+        return self.heads[order_id].revision - self.events_counted[order_id]
+
     def snapshot(self) -> Snapshot:
         """The batch's working copies, as the locks found them."""
         needs = self.needs
@@ -291,7 +295,7 @@ class Loaded:
             orders[order_id] = Order(
                 order_no,
                 order_id,
-                head.revision - self.events_counted[order_id],
+                self.revision_before(order_id),
                 head.sales_channel_id,
                 STRATEGIES[head.strategy_no],
                 POLICIES[head.policy_no],
@@ -419,9 +423,7 @@ class Loader:
             message = "not every order of the batch could be locked"
             raise RerunError(message)
         if row["catalogue_version"] != self.cache.version:
-            item_nos = await self._refresh(
-                connection, needs, item_nos, lambda: self._item_nos(needs, made, subjects)
-            )
+            subjects = await self._refresh(connection, needs, events, item_nos, made)
         loaded = Loaded(
             row=row,
             needs=needs,
@@ -506,16 +508,27 @@ class Loader:
         )
 
     async def _refresh(
-        self, connection: "Connection", needs: Needs, item_nos: ItemNos, look_again: Callable[[], ItemNos]
-    ) -> ItemNos:
-        """Follow the catalogue to its present version; the locks taken must still be enough."""
+        self,
+        connection: "Connection",
+        needs: Needs,
+        events: Iterable[Event],
+        item_nos: ItemNos,
+        made: Catalogue,
+    ) -> Subjects:
+        """Follow the catalogue to its present version; the locks taken must still be enough.
+
+        What was read before the items were locked is read again: an item may have gone, or be counted finer.
+        """
         await self.cache.refresh(connection)
         await self._know(connection, needs)
-        wanted = look_again()
+        if needs.variant_ids_made:
+            await self._make_items(connection, needs, events, made)
+        subjects = await self._lock_subjects(connection, needs)
+        wanted = self._item_nos(needs, made, subjects)
         if not wanted.locked <= item_nos.locked or not wanted.read <= item_nos.locked | item_nos.read:
             message = "a recipe changed to items that are not locked"
             raise RerunError(message)
-        return item_nos
+        return subjects
 
     async def _lock_catalogue(
         self, connection: "Connection", needs: Needs, events: Iterable[Event]
@@ -528,15 +541,21 @@ class Loader:
             made.location_nos = await _lock(connection, LOCATIONS_LOCK, needs.location_ids_made)
         if needs.variant_ids_made:
             made.variant_nos = await _lock(connection, VARIANTS_LOCK, needs.variant_ids_made)
-            named = self.cache.view((), needs.item_ids, needs.skus)
-            item_ids = sorted(
-                {item_id for event in events for item_id in item_ids_made(event, named.items_by_sku)}
-            )
-            await connection.execute(ITEMS_MAKE, item_ids)
-            rows = await connection.fetch(ITEMS_MADE_READ, item_ids)
-            made.item_nos = {row["inventory_item_id"]: row["item_no"] for row in rows}
-            made.items_gone = {row["inventory_item_id"]: item_of(row) for row in rows if row["gone"]}
+            await self._make_items(connection, needs, events, made)
         return made
+
+    async def _make_items(
+        self, connection: "Connection", needs: Needs, events: Iterable[Event], made: Catalogue
+    ) -> None:
+        """Rows for items that the events may make; the numbers of those, and which of them had gone."""
+        named = self.cache.view((), needs.item_ids, needs.skus)
+        item_ids = sorted(
+            {item_id for event in events for item_id in item_ids_made(event, named.items_by_sku)}
+        )
+        await connection.execute(ITEMS_MAKE, item_ids)
+        rows = await connection.fetch(ITEMS_MADE_READ, item_ids)
+        made.item_nos = {row["inventory_item_id"]: row["item_no"] for row in rows}
+        made.items_gone = {row["inventory_item_id"]: item_of(row) for row in rows if row["gone"]}
 
     async def _lock_subjects(self, connection: "Connection", needs: Needs) -> Subjects:
         """Lock carts and transfers of the batch, made where absent; then read what they hold and carry."""
