@@ -415,11 +415,11 @@ async def _write_orders(connection: "Connection", judged: Judged, recipe_nos: Ma
     if gone:
         await connection.execute(RESERVATIONS_DELETE, *_columns(gone, 3))
     if decision.left_behind:
-        rows = [
+        left = [
             (order.order_no, place.location_no, order.revision, loaded.revision_before(order.order_id))
             for order, place in decision.left_behind
         ]
-        await connection.execute(LEFT_BEHIND_PUT, *_columns(rows, 4))
+        await connection.execute(LEFT_BEHIND_PUT, *_columns(left, 4))
     if decision.fulfillments_new:
         await _write_fulfillments(connection, judged)
     if decision.fulfillments_canceled:
