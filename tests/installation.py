@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import asyncpg
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -322,3 +323,16 @@ async def installation(
         await ensure_topics(bootstrap, PARTITIONS, 1, input_topics=made.topic_types)
         async with made.listening():
             yield made
+
+
+@asynccontextmanager
+async def database_copy(server_url: str, url: str) -> AsyncIterator[str]:
+    """A copy of a database that nobody uses, as it now stands."""
+    name = urlsplit(url).path.removeprefix("/")
+    server = await asyncpg.connect(server_url)
+    try:
+        await server.execute(f'create database "{name}_copy" template "{name}"')
+        yield f"{url}_copy"
+        await server.execute(f'drop database "{name}_copy" with (force)')
+    finally:
+        await server.close()

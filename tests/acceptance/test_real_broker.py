@@ -7,7 +7,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 from schemas.topics import Output
 from tests.books import levels
-from tests.installation import Installation, Sent, cloud_event, installation
+from tests.installation import Installation, Sent, cloud_event, database_copy, installation
 from tests.kafka_tools import BAD_NAME, commit_for, committed
 from tests.providers import Kafka, Postgres
 from tests.proxy import Api, is_commit, is_request, kafka_proxy, postgres_proxy
@@ -353,19 +353,6 @@ async def test_a_restored_database_is_caught_up_from_kafka(
             await shop.settled(restored)
         assert await levels_in(restored) == levels
         assert await events_in(restored) == len([*the_shop(), *before, *after])
-
-
-@asynccontextmanager
-async def database_copy(server_url: str, url: str) -> AsyncIterator[str]:
-    """A copy of a database that nobody uses, as it now stands."""
-    name = urlsplit(url).path.removeprefix("/")
-    server = await asyncpg.connect(server_url)
-    try:
-        await server.execute(f'create database "{name}_copy" template "{name}"')
-        yield f"{url}_copy"
-        await server.execute(f'drop database "{name}_copy" with (force)')
-    finally:
-        await server.close()
 
 
 async def levels_in(url: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from worker.settings import SettingsError, load_settings
 
 COMMANDS = (
     *("run", "migrate", "topics", "config", "status", "audit", "levels", "why", "retention"),
-    *("orders", "stock", "dlq"),
+    *("orders", "stock", "dlq", "offsets", "offsets check", "offsets rewind"),
     *("dev", "demo", "simulate", "bench"),
 )
 PASSWORD = "s3kret-Passw0rd"
@@ -44,7 +44,7 @@ def run(*arguments: str) -> int | str | None:
 def test_every_command_explains_itself_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(command, "--help") == 0
+    assert run(*command.split(), "--help") == 0
     told = capsys.readouterr().out
     assert f"inventory-worker {command}" in told.partition("example:")[2]
 
@@ -52,7 +52,7 @@ def test_every_command_explains_itself_with_an_example(
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     told = capsys.readouterr().out
-    assert all(command in told for command in COMMANDS)
+    assert all(command.split()[0] in told for command in COMMANDS)
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -85,6 +85,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["topics", "list"], "INVENTORY_KAFKA_BOOTSTRAP"),
         (["audit"], "INVENTORY_DATABASE_URL"),
         (["why", "shirt"], "INVENTORY_DATABASE_URL"),
+        (["offsets", "check"], "INVENTORY_KAFKA_BOOTSTRAP"),
         (["status", "--kafka", "localhost:1"], "INVENTORY_DATABASE_URL"),
         (["config", "--kafka", "localhost:1", "--database-url", "mysql://h/d"], "INVENTORY_DATABASE_URL"),
     ],
@@ -110,6 +111,7 @@ def test_a_wrong_setting_is_named_and_exits_with_2(
         ["why"],
         ["orders", "import", "no-such-file.jsonl"],
         ["why", "shirt", "--at", "yesterday"],
+        ["offsets", "rewind", "--since", "yesterday"],
     ],
 )
 def test_wrong_options_exit_with_2(arguments: Sequence[str]) -> None:
@@ -123,7 +125,15 @@ def test_a_line_that_cannot_be_sent_is_named(tmp_path: Path, capsys: pytest.Capt
     assert "line 1" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [("migrate",), ("audit",), ("run", "--kafka", "127.0.0.1:1")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("migrate",),
+        ("audit",),
+        ("run", "--kafka", "127.0.0.1:1"),
+        ("offsets", "check", "--kafka", "127.0.0.1:1"),
+    ],
+)
 def test_a_server_that_is_away_is_one_clear_line_in_the_end(
     command: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

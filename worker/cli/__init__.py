@@ -1,7 +1,7 @@
 """The command line: one file per group of commands, no logic of its own.
 
 Exit codes: 0 done · 1 it did not work, or the audit found something · 2 a wrong setting, option or file ·
-10–17 the verdicts of `status` · 130 interrupted.
+10–17 the verdicts of `status` · 20–22 those of `offsets` · 130 interrupted.
 """
 
 import sys

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli import develop, dlq, levels, operate, orders, report, stock
+from worker.cli import develop, dlq, levels, offsets, operate, orders, report, stock
 
 app = typer.Typer(
     help="Keeps a shop's stock and reservations in Postgres, driven by commerce events on Kafka.",
@@ -38,6 +38,7 @@ operate.add_to(app)
 report.add_to(app)
 orders.add_to(app)
 levels.add_to(app)
+offsets.add_to(app)
 stock.add_to(app)
 dlq.add_to(app)
 develop.add_to(app)

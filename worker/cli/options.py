@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +45,15 @@ def settings_from(
             raise ServerError(f"no servers run in {state_dir}: inventory-worker dev --state-dir {state_dir}")
         given = {"kafka_bootstrap": servers.kafka_bootstrap, "database_url": servers.database_url}
     return load_settings({name: value for name, value in given.items() if value is not None})
+
+
+def moment(value: str) -> datetime:
+    """A moment as RFC 3339 or a date; without a zone it is UTC."""
+    try:
+        given = datetime.fromisoformat(value)
+    except ValueError:
+        raise typer.BadParameter("write 2026-05-04T12:30:00Z, or only the date") from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def log_as(settings: "Settings") -> None:

@@ -1,7 +1,7 @@
 """Commands that look and tell: status, audit, why, retention."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +12,7 @@ from worker.cli.options import (
     JsonOption,
     KafkaOption,
     StateDirOption,
+    moment,
     quiet_log,
     settings_from,
 )
@@ -106,15 +107,6 @@ def audit(
     raise typer.Exit(0 if found.is_clean else 1)
 
 
-def _moment(value: str) -> datetime:
-    """A moment as RFC 3339 or a date; without a zone it is UTC."""
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise typer.BadParameter("write 2026-05-04T12:30:00Z, or only the date") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def why(
     item: Annotated[
         str, typer.Argument(metavar="ITEM", help="An item's id or sku, or a variant made of it alone.")
@@ -123,7 +115,7 @@ def why(
     location: Annotated[str | None, typer.Option(metavar="L", help="Only this location.")] = None,
     order: Annotated[str | None, typer.Option(metavar="O", help="Only movements of this order.")] = None,
     at: Annotated[
-        datetime | None, typer.Option(metavar="TIME", parser=_moment, help="Only up to this moment.")
+        datetime | None, typer.Option(metavar="TIME", parser=moment, help="Only up to this moment.")
     ] = None,
     database_url: DatabaseOption = None,
     state_dir: StateDirOption = None,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from worker.dev.simulate import Simulated
     from worker.dlq.desk import Stats
     from worker.inspect.audit import Audit
+    from worker.inspect.offsets import Offsets
     from worker.inspect.repair import Repaired
     from worker.inspect.rows import Json
     from worker.inspect.status import Status
@@ -187,6 +188,47 @@ def retention(found: "Json", done: "Json") -> RenderableType:
         for name, value in {**found, **(done or {})}.items()
     )
     return table("Retention", ("", "#"), rows)
+
+
+def offsets(found: "Offsets") -> RenderableType:
+    """Each partition by Kafka and by the database, and what is to be said of it."""
+    rows = (
+        (
+            one.topic,
+            one.partition,
+            one.committed,
+            one.next_offset,
+            None if one.bounds is None else one.bounds.begin,
+            None if one.bounds is None else one.bounds.end,
+            one.starts_at,
+            "\n".join(finding.message for finding in one.findings),
+        )
+        for one in found.partitions
+    )
+    verdict = Text.assemble(
+        (found.message, "bold yellow" if found.exit_code else "bold green"),
+        f"; group {found.group}, {found.members} members",
+    )
+    columns = ("topic", "#partition", "#Kafka", "#database", "#first", "#end", "#begins at", "finding")
+    return Group(verdict, table("Next offsets", columns, rows))
+
+
+def rewind(found: "Offsets") -> RenderableType:
+    """What a rewind would do."""
+    if not found.moves:
+        return Text.assemble(("nothing to rewind", "bold green"), f"; check: {found.message}")
+    rows = (
+        (
+            move.topic,
+            move.partition,
+            move.starts_at,
+            move.rewind_to,
+            f"{move.end - move.rewind_to:,}",
+        )
+        for move in found.moves
+    )
+    columns = ("topic", "#partition", "#would begin at", "#will begin at", "#to be read")
+    return table(f"Rewind of {found.group}", columns, rows)
 
 
 def imported(what: str, found: "Imported") -> RenderableType:

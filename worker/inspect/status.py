@@ -4,8 +4,7 @@ Everything is asked of Kafka and Postgres, so it needs no running worker, and sa
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,10 +14,11 @@ from typing import TYPE_CHECKING
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.errors import KafkaError
 
 import sql
 from schemas.topics import TYPES_BY_TOPIC
+from worker.inspect.group import clients, members_and_state, partitions_of
 from worker.inspect.rows import Json
 from worker.runtime.errors import Fatal, Transient
 from worker.runtime.migrate import SchemaMismatch, require_fitting_schema
@@ -206,32 +206,12 @@ async def _status_of_kafka(settings: Settings, connection: "Connection") -> Stat
         if missing:
             message = f"topics are missing ({', '.join(missing)}): run `inventory-worker topics create`"
             return Status(Verdict.TOPICS_MISSING, message)
-        partitions = [
-            TopicPartition(topic.name, number)
-            for topic in described
-            if topic.name in topics
-            for number in range(topic.partitions)
-        ]
-        async with _watch(settings, connection, partitions) as watch:
+        partitions = partitions_of(topic for topic in described if topic.name in topics)
+        async with clients(settings.kafka_bootstrap, "inventory-status") as (admin, consumer):
+            watch = _Watch(settings.consumer_group, connection, admin, consumer, partitions)
             return judge(await watch.facts(), settings.publish_lease_s)
     except (KafkaError, Transient, Fatal) as error:
         return Status(Verdict.KAFKA_AWAY, f"Kafka does not answer: {_short(error)}")
-
-
-@asynccontextmanager
-async def _watch(
-    settings: Settings, connection: "Connection", partitions: list[TopicPartition]
-) -> "AsyncIterator[_Watch]":
-    bootstrap = settings.kafka_bootstrap
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="inventory-status")
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id="inventory-status")
-    try:
-        await admin.start()
-        await consumer.start()
-        yield _Watch(settings.consumer_group, connection, admin, consumer, partitions)
-    finally:
-        await consumer.stop()
-        await admin.close()
 
 
 class _Watch:
@@ -254,7 +234,7 @@ class _Watch:
     async def facts(self) -> Facts:
         """Watch until something is read or nothing is left to read, a second at least, a few at most."""
         started = monotonic()
-        members, group_state = await self._group_state()
+        members, group_state = await members_and_state(self._admin, self._group)
         read_before, end_before = await self._totals()
         while True:
             await asyncio.sleep(SAMPLE_S)
@@ -285,12 +265,3 @@ class _Watch:
             for partition in self._partitions
         )
         return sum(positions), sum(ends.values())
-
-    async def _group_state(self) -> tuple[int, str]:
-        """How many members the consumer group has, and its state by Kafka's name."""
-        try:
-            [answer] = await self._admin.describe_consumer_groups([self._group])
-        except GroupCoordinatorNotAvailableError:
-            return 0, "Dead"  # nobody ever committed an offset on this cluster
-        _, _, group_state, _, _, members, *_ = answer.groups[0]
-        return len(members), group_state
