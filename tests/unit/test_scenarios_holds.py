@@ -290,6 +290,8 @@ ORDERED = [
             place o1: 2 shirt cart_id=c1        -> applied, no alert
             cart c2: 1 shirt hold=60            -> insufficient_stock, no alert
             cancel o1   -> applied, alert back_in_stock shirt A 2, alert back_in_stock shirt web 2
+            cart c2: 2 shirt hold=60            -> applied
+            expire c2 generation=1 -> applied, alert back_in_stock shirt A 2, alert back_in_stock shirt web 2
         """,
         after="shirt: A 2",
     ),

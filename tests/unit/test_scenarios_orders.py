@@ -248,6 +248,35 @@ EDITED = [
         """,
     ),
     Scenario(
+        "a return that waits is refused as soon as the order is changed to less than it",
+        before="shirt: A 9",
+        events="""
+            place o1: 3 shirt                   -> applied
+            ship o1/f1: L1 1                    -> applied
+            return o1/r1: L1 2                  -> parked, waits for order o1
+            edit o1: 1 shirt                    -> applied, then e3 exceeds_shipped
+        """,
+        after="shirt: A 8",
+    ),
+    Scenario(
+        "a variant that was deleted takes no new lines; those of it that are there may grow",
+        before="""
+            shirt: A 9
+            mug: A 9
+        """,
+        events="""
+            place o1: 1 shirt                   -> applied
+            variant shirt deleted               -> applied, nothing goes
+            edit o1: 2 shirt                    -> applied, L1 holds 2 shirt A
+            place o2: 1 mug                     -> applied
+            edit o2: 1 mug, 1 shirt             -> unknown_variant, unknown shirt
+        """,
+        after="""
+            shirt: A 9/2
+            mug: A 9/1
+        """,
+    ),
+    Scenario(
         "B47 · six in stock, five of them the order's own: it may have the sixth",
         before="shirt: A 6",
         events="""
@@ -682,6 +711,17 @@ UNSHIPPED = [
             ship o1/f2: L1 1                    -> applied, then e1 applied
         """,
         after="shirt: A 9/1",
+    ),
+    Scenario(
+        "undone before it ships and after the cancel: its goods come back, and are nobody's",
+        before="shirt: A 9",
+        events="""
+            place o1: 3 shirt                   -> applied
+            unship o1/f1                        -> parked, waits for order o1
+            cancel o1                           -> applied, silence
+            ship o1/f1: L1 2                    -> applied, then e2 applied, then e2 L1 restocks 2 shirt A
+        """,
+        after="shirt: A 9",
     ),
     Scenario(
         "the whole story before the order: shipped, undone, shipped again",

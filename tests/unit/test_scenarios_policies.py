@@ -89,6 +89,29 @@ BACKORDER = [
         after="shirt: B 1/4 shortfall=3, C 1/1",
     ),
     Scenario(
+        "backorder: another strategy looks elsewhere first; a firm line waits at its own location",
+        before="shirt: A 1, B 3",
+        events="""
+            place o1: 6 shirt policy=backorder strategy=most_available -> applied, L1 holds 1 shirt A,
+                L1 holds 5 shirt B, L1 waits for 2 shirt B
+            place o2: 1 shirt @C policy=backorder -> applied, L1 waits for 1 shirt C
+        """,
+        after="shirt: A 1/1, B 3/5 shortfall=2, C 0/1 shortfall=1",
+    ),
+    Scenario(
+        "backorder: goods that are somewhere else are sent there, or moved there by hand, and ship",
+        before="shirt: A 0, B 3",
+        events="""
+            channel web: A                      -> applied
+            place o1: 3 shirt policy=backorder  -> applied, L1 waits for 3 shirt A
+            transfer t1: 1 shirt from B to A    -> applied
+            arrive t1                           -> applied
+            move o1/L1: 2 A to B                -> applied
+            ship o1/f1                          -> applied, L1 ships 1 shirt A, L1 ships 2 shirt B
+        """,
+        after="shirt: A 0, B 0",
+    ),
+    Scenario(
         "backorder: an item with no level in the channel is promised at its first location",
         before="shirt: C 4",
         events="""

@@ -22,6 +22,17 @@ TRANSFERS = [
         """,
     ),
     Scenario(
+        "what a cart holds does not travel; safety stock does",
+        before="shirt: A 5",
+        events="""
+            set shirt A 5 safety_stock=2        -> applied
+            cart c1: 3 shirt hold=60            -> applied
+            transfer t1: 3 shirt from A to B    -> insufficient_stock, short shirt 3>2
+            transfer t1: 2 shirt from A to B    -> applied
+        """,
+        after="shirt: A 3/3, B 0 incoming=2",
+    ),
+    Scenario(
         "in transit it is nobody's to sell; a transfer is received in parts",
         before="shirt: A 10",
         events="""
@@ -184,6 +195,19 @@ VARIANTS = [
             place o3: 4 shirt                   -> insufficient_stock, short L1 shirt 4>3
         """,
         after="shirt: A 3",
+    ),
+    Scenario(
+        "management switched off: carts have no end, lines of before keep their recipe, holds are free",
+        before="shirt: A 5",
+        events="""
+            place o1: 2 shirt                   -> applied
+            cart c1: 2 shirt hold=60            -> applied
+            variant shirt updated sku=shirt manage_inventory=false -> applied
+            cart c2: 9 shirt                    -> applied, L1 endless
+            edit o1: 3 shirt, 4 shirt           -> applied, L1 holds 3 shirt A
+            place o2: 2 shirt cart_id=c1        -> applied
+        """,
+        after="shirt: A 5/3",
     ),
     Scenario(
         "an update tells the item's threshold; left out, there is none",

@@ -13,7 +13,7 @@ from worker.domain.books import Books, Hold, held_units
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
 from worker.domain.model import Line, Order, WaitKind, WaitsFor
-from worker.domain.orders import as_granted, placed_line
+from worker.domain.orders import as_granted, placed_line, sold_no_more
 from worker.domain.placement import Granted, asked_of, grant, keep
 from worker.domain.places import held_last
 from worker.domain.verdict import Obstacle, Poison, Refusal, Short, stopped
@@ -50,6 +50,10 @@ def order_updated(books: Books, event: Event) -> Verdict:
     answer: Json = {"order_id": data.order_id, "order_revision": order.revision + 1}
     edit = _barred(order, data) or _edit(books, order, data)
     if not isinstance(edit, Edit):
+        if isinstance(edit, Refusal) and edit.outcome is Outcome.UNKNOWN_VARIANT:
+            before = {line.line_item_id for line in order.lines}
+            new = [one for one in data.lines if one.line_item_id not in before and one.quantity]
+            answer["unknown_variants"] = sold_no_more(books, new)
         return stopped(event, edit, books.snapshot, answer, order)
     released = _released(books, order, edit)
     granted = _granted(books, order, edit, released)

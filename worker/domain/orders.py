@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from schemas.internal import OrderImported
-from schemas.orders import OrderLine, OrderPlaced, Policy, Strategy
+from schemas.orders import EditedLine, OrderLine, OrderPlaced, Policy, Strategy
 from schemas.outcome import Outcome
 from schemas.quantity import micro, text, text_micro
 from worker.domain.allocate import Route
@@ -46,7 +46,7 @@ def order_placed(books: Books, event: Event) -> Verdict:
     lines = frozen_lines(books, data.lines, terms)
     if not isinstance(lines, list):
         if isinstance(lines, Refusal):
-            answer["unknown_variants"] = _deleted(books, data.lines)
+            answer["unknown_variants"] = sold_no_more(books, data.lines)
         return stopped(event, lines, books.snapshot, answer, order)
     wanted = lines
     if order.canceled_line_ids:
@@ -124,7 +124,7 @@ def _once_more(books: Books, event: Event, order: Order, answer: Json) -> Verdic
     return stopped(event, later, books.snapshot, answer, order)
 
 
-def _deleted(books: Books, ordered: Iterable[OrderLine]) -> list[str]:
+def sold_no_more(books: Books, ordered: Iterable[OrderLine | EditedLine]) -> list[str]:
     """The variants that lines name although they are sold no more."""
     variants = books.catalogue.variants
     named = dict.fromkeys(line.variant_id for line in ordered)
@@ -194,7 +194,7 @@ def frozen_lines(
 def _not_for_sale(books: Books, ordered: Iterable[OrderLine], *, reserving: bool) -> WaitsFor | Refusal:
     """Why not all lines are sold: a variant that was deleted refuses them, whatever else still comes."""
     variants = books.catalogue.variants
-    deleted = _deleted(books, ordered)
+    deleted = sold_no_more(books, ordered)
     if reserving and deleted:
         return Refusal(Outcome.UNKNOWN_VARIANT, f"variant {deleted[0]} was deleted")
     return WaitsFor(
