@@ -1,16 +1,25 @@
 """The replay tool on a real Kafka and Postgres, with dead letters of a running worker and of others."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.installation import Installation, Sent, cloud_event, installation
-from tests.kafka_tools import make_topic, producer
+from tests.kafka_tools import DEADLINE_S, make_topic, producer, read
 from tests.providers import Kafka
+from worker.dlq import commands
 from worker.dlq.desk import desk, listed, shown, stats
+from worker.dlq.replay import Limits, begun
 from worker.dlq.selection import Selection
+from worker.dlq.store import Kind
 from worker.settings import Settings, load_settings
+
+DLQ = "inventory.dlq"
+USUAL = Limits()
 
 
 @pytest.fixture
@@ -114,3 +123,168 @@ async def test_bytes_that_a_share_group_left_out_are_fetched_from_where_they_sto
         gone = await shown(at, 0, 1)
         assert gone is not None
         assert gone["value"] is None
+
+
+# ── Replay ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def replayed(
+    shop: Installation, selection: Selection, limits: Limits = USUAL, resume: str | None = None
+) -> dict[str, Any]:
+    """A run of replay; how it ended, as `--json` tells."""
+    done = await commands.replay_of(
+        settings_of(shop), DLQ, selection, None, limits, "tester", resume, lambda _done, _most: None
+    )
+    return done.as_json()
+
+
+async def expected(shop: Installation, selection: Selection) -> dict[str, str]:
+    """What a dry run tells, by event id."""
+    found = await commands.dry_run_of(settings_of(shop), DLQ, selection, None, 3)
+    return {one.as_json()["id"]: one.expected.value for one in found}
+
+
+def shipped(event_id: str, order_id: str) -> Sent:
+    return cloud_event(
+        event_id, "order.fulfilled", order_id, order_id=order_id, fulfillment_id=f"f-{order_id}"
+    )
+
+
+async def open_letters(shop: Installation, count: int) -> None:
+    await shop.until("select count(*) = $1 from dead_letter where state = 'open'", count)
+
+
+async def test_a_replay_does_what_its_dry_run_told_and_done_twice_changes_nothing(
+    shop: Installation,
+) -> None:
+    await shop.send(shipped("early", "o1"), bad_json("bad", "o2"))
+    async with shop.worker(parked_deadline_s=1):
+        await open_letters(shop, 2)
+        await shop.send(order("placed", "o1"))
+        await shop.settled()
+        books = "select stocked || '/' || reserved from v_level"
+        assert await shop.one_value(books) == "10/2"
+
+        assert await expected(shop, of(shop)) == {"early": "applied", "bad": "still_failing"}
+        assert await shop.one_value(books) == "10/2"
+        assert await shop.one_value("select count(*) from dead_letter where state = 'open'") == 2
+
+        done = await replayed(shop, of(shop))
+        assert (done["ended"], done["counts"]) == ("done", {"replayed": 2})
+        await shop.until("select count(*) = 1 from v_event where event_id = 'early' and outcome = 'applied'")
+        await shop.until("select count(*) = 3 from dead_letter")
+        assert await shop.one_value(books) == "8/0"
+
+        # The one that died again is another dead letter, and knows of its past.
+        async with desk(settings_of(shop)) as at:
+            [again] = await listed(at, of(shop))
+        assert (again["id"], again["replay_count"], again["attempts"]) == ("bad", 1, 2)
+        assert again["replay_id"] == done["run_id"]
+
+        assert await expected(shop, of(shop, state="replayed", type="order.fulfilled")) == {
+            "early": "duplicate"
+        }
+        assert (await replayed(shop, of(shop, state="replayed", type="order.fulfilled")))["counts"] == {
+            "replayed": 1
+        }
+        assert (await replayed(shop, of(shop), Limits(replays_max=1)))["counts"] == {"replayed_too_often": 1}
+        assert await shop.one_value(books) == "8/0"
+    await shop.check()
+
+
+async def test_what_is_discarded_is_open_no_more_and_every_run_stands_in_the_history(
+    shop: Installation,
+) -> None:
+    await shop.send(bad_json("e1", "o1"), bad_json("e2", "o2"))
+    async with shop.worker():
+        await shop.settled()
+    done = await commands.discard_of(
+        settings_of(shop), DLQ, of(shop, key="o1"), "a test", "tester", lambda _done, _most: None
+    )
+
+    assert done.as_json()["counts"] == {"discarded": 1}
+    async with desk(settings_of(shop)) as at:
+        assert [one["id"] for one in await listed(at, of(shop))] == ["e2"]
+        assert [one["id"] for one in await listed(at, of(shop, state="discarded"))] == ["e1"]
+    assert await shop.one_value("select count(*) from dead_letter where state = 'discarded'") == 1
+    command = await shop.started("dlq", "history", "--json", name="history")
+    assert await command.ended() == 0
+    [run] = json.loads(command.log)
+    assert (run["kind"], run["who"], run["reason"], run["ended"]) == ("discard", "tester", "a test", "done")
+    assert run["selection"] == {"state": "open", "topic": f"{shop.name}.orders", "key": "o1"}
+
+
+async def test_an_interrupted_replay_is_gone_on_with_and_sends_each_once(shop: Installation) -> None:
+    bad = [bad_json(f"e{n}", "o1") for n in range(4)]
+    await shop.send(*bad)
+    async with shop.worker():
+        await shop.settled()
+    told = asyncio.Event()
+    running = asyncio.ensure_future(
+        commands.replay_of(
+            settings_of(shop), DLQ, of(shop), None, Limits(1), "tester", None, lambda _done, _most: told.set()
+        )
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        await told.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    [run] = await commands.history_of(settings_of(shop), 9)
+    assert run["ended"] == "interrupted"
+    sent = run["counts"]["replayed"]
+    assert 1 <= sent < len(bad)
+
+    done = await replayed(shop, Selection(), resume=run["run_id"])
+    assert (done["run_id"], done["ended"], done["counts"]) == (run["run_id"], "done", {"replayed": len(bad)})
+    [partition] = [one for one in shop.ends if one.topic == f"{shop.name}.orders"]
+    found = await read(shop.bootstrap, partition.topic, 2 * len(bad))
+    assert [(one.partition, dict(one.headers)["ce_id"]) for one in found[len(bad) :]] == [
+        (partition.partition, f"e{n}".encode()) for n in range(len(bad))
+    ]
+
+
+async def test_a_replay_stops_by_itself_at_lag_and_at_new_dead_letters(
+    shop: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.send(*(bad_json(f"e{n}", "o1") for n in range(3)))
+    async with shop.worker():
+        await shop.settled()
+
+    stopped = await replayed(shop, of(shop), Limits(1, lag_max=0))
+    assert (stopped["ended"], stopped["counts"]) == ("stopped", {"replayed": 1})
+
+    async with desk(settings_of(shop)) as at:
+        run = await commands._run(at, Kind.REPLAY, of(shop), "tester")
+        ends, grown = at.topic.ends, iter((0, 5))
+
+        async def more_each_time() -> dict[int, int]:
+            more = next(grown, 5)
+            return {partition: end + more for partition, end in (await ends()).items()}
+
+        monkeypatch.setattr(at.topic, "ends", more_each_time)
+        done = await begun(at, run, Limits(1, new_letters_max=5), lambda _count: None)
+    assert (done.ended.value, done.counts) == ("stopped", {"replayed": 1})
+
+
+async def test_a_named_topic_takes_what_is_replayed_to_it(shop: Installation, unique_name: str) -> None:
+    await shop.send(bad_json("e1", "o1"))
+    async with shop.worker():
+        await shop.settled()
+    other = await make_topic(shop.bootstrap, f"{unique_name}.other")
+
+    done = await commands.replay_of(
+        settings_of(shop), DLQ, of(shop), other, Limits(), "tester", None, lambda _done, _most: None
+    )
+
+    assert done.is_whole
+    [found] = await read(shop.bootstrap, other, 1)
+    assert (found.key, found.value) == (b"o1", b"{not json")
+    headers = dict(found.headers)
+    assert headers["ce_id"] == b"e1"
+    assert {name for name in headers if name.startswith("dlq-")} == {
+        "dlq-replay-id",
+        "dlq-replay-count",
+        "dlq-attempts",
+        "dlq-first-failed-at",
+    }

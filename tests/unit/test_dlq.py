@@ -3,11 +3,14 @@
 import json
 import struct
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 
 from schemas.topics import TYPES_BY_TOPIC
 from worker.dlq.letter import Letter, Writer, read_letter
+from worker.dlq.outbound import replay_headers
+from worker.dlq.replay import in_lifecycle_order
 from worker.dlq.selection import Selection
 from worker.runtime.decode import Position
 from worker.settings import SettingsError
@@ -159,3 +162,50 @@ def test_every_condition_given_has_to_hold(chosen: bool, conditions: dict[str, A
 def test_what_cannot_be_read_is_refused_at_once(conditions: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):
         Selection(**conditions)
+
+
+RUN = UUID(int=1)
+
+
+def test_a_replay_tells_how_often_and_by_which_run() -> None:
+    headers = replay_headers(letter(OURS), RUN)
+
+    assert headers[:4] == OURS[:4]
+    assert dict(headers[4:]) == {
+        "dlq-replay-id": str(RUN).encode(),
+        "dlq-replay-count": b"2",
+        "dlq-attempts": b"2",
+    }
+
+
+def test_an_event_without_an_id_keeps_that_of_its_place_when_it_is_replayed() -> None:
+    """At another place it would be another event: replayed twice, it would be applied twice."""
+    at = {**dict(OURS), "dlq-original-topic": b"order.placed"}
+    bare = tuple((name, value) for name, value in at.items() if not name.startswith("ce_"))
+    headers = dict(replay_headers(letter(bare), RUN))
+
+    assert headers["ce_id"] == b"3-42"
+    assert headers["ce_source"] == b"kafka:order.placed"
+    assert headers["ce_type"] == b"order.placed"
+
+    named = json.dumps(
+        {"specversion": "1.0", "type": "order.placed", "source": "kafka:order.placed", "id": "x", "data": {}}
+    )
+    assert "ce_id" not in dict(replay_headers(letter(bare, named.encode()), RUN))
+    assert "ce_id" not in dict(replay_headers(letter(SPRING), RUN))
+
+
+def test_the_dead_letters_of_an_order_go_as_its_life_went() -> None:
+    types = ("order.returned", "order.placed", "no.such", "order.canceled", "order.fulfilled")
+    letters = [
+        letter((("ce_specversion", b"1.0"), ("ce_type", one.encode()), ("ce_source", b"s"), ("ce_id", b"e")))
+        for one in types
+    ]
+
+    assert [one.type for one in in_lifecycle_order(letters)] == [
+        "order.placed",
+        "order.fulfilled",
+        "order.returned",
+        "order.canceled",
+        "no.such",
+    ]

@@ -1,4 +1,4 @@
-"""Commands about dead letters: list, show, stats."""
+"""Commands about dead letters: list, show, stats, replay, discard, history."""
 
 import inspect
 import json
@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worker.cli.options import DatabaseOption, JsonOption, KafkaOption, quiet_log, settings_from
+from worker.cli.options import (
+    NOT_NEEDED_KAFKA,
+    DatabaseOption,
+    JsonOption,
+    KafkaOption,
+    quiet_log,
+    settings_from,
+)
 
 if TYPE_CHECKING:
+    from worker.dlq.replay import Done
     from worker.dlq.selection import Selection
 
 dlq = typer.Typer(no_args_is_help=True)
@@ -20,6 +28,9 @@ EXIT_CODES = (
 )
 
 FromOption = Annotated[str, typer.Option("--from", metavar="TOPIC", help="The dead-letter topic.")]
+WhoOption = Annotated[
+    str | None, typer.Option("--who", help="Who does it, for the history; else the user and host.")
+]
 DLQ_TOPIC = "inventory.dlq"
 _CHOICE = "Which dead letters"
 
@@ -100,6 +111,7 @@ def _dlq() -> None:
         inventory-worker dlq stats
         inventory-worker dlq list --reason contract_violation --since 2026-05-04
         inventory-worker dlq show 3/17
+        inventory-worker dlq replay --order o1 --dry-run
     """
 
 
@@ -201,6 +213,131 @@ def stats(
         typer.echo(json.dumps(found.as_json()))
     else:
         terminal.show(tables.dead_letter_stats(found))
+
+
+@dlq.command("replay", epilog=EXIT_CODES)
+@_with_selection
+def replay(
+    *,
+    selection: "Selection",
+    from_topic: FromOption = DLQ_TOPIC,
+    to_topic: Annotated[
+        str | None, typer.Option("--to", metavar="TOPIC", help="Instead of where each came from.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would become of each; nothing is changed.")
+    ] = False,
+    rate: Annotated[int, typer.Option(min=1, max=100_000, help="Records a second at the most.")] = 100,
+    max_replays: Annotated[
+        int, typer.Option("--max-replays", min=1, help="Leave what was replayed so often.")
+    ] = 3,
+    stop_after: Annotated[
+        int, typer.Option("--stop-after", min=1, help="Stop at so many new dead letters.")
+    ] = 10,
+    max_lag: Annotated[
+        int, typer.Option("--max-lag", min=0, help="Stop when more records wait for the workers.")
+    ] = 10_000,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that did not end.")
+    ] = None,
+    who: WhoOption = None,
+    kafka: KafkaOption = None,
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send dead letters again: each is judged afresh, and running it twice changes nothing.
+
+    Only what stands on the topic at its start is sent. Ctrl-C is safe at any time: `--resume` goes on. All
+    dead letters of an `--order` go as its life went. For example:
+
+        inventory-worker dlq replay --fingerprint 1f0c2a7b9d3e4f55 --dry-run
+        inventory-worker dlq replay --order o1
+    """
+    from worker.cli import loop, tables, terminal
+    from worker.dlq.commands import dry_run_of, replay_of
+    from worker.dlq.replay import Limits
+
+    settings = _settings(kafka, database_url)
+    if dry_run:
+        found = loop.run(dry_run_of(settings, from_topic, selection, to_topic, max_replays))
+        if as_json:
+            typer.echo(json.dumps([one.as_json() for one in found]))
+        else:
+            terminal.show(tables.predictions(found))
+        return
+    limits = Limits(rate, max_replays, stop_after, max_lag)
+    with terminal.counting("dead letters") as bar:
+        done = loop.run(replay_of(settings, from_topic, selection, to_topic, limits, _who(who), resume, bar))
+    _tell(done, as_json=as_json)
+
+
+@dlq.command("discard", epilog=EXIT_CODES)
+@_with_selection
+def discard(
+    *,
+    selection: "Selection",
+    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; it is kept.")],
+    from_topic: FromOption = DLQ_TOPIC,
+    who: WhoOption = None,
+    kafka: KafkaOption = None,
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put dead letters away: they are not open any more, and stay on their topic.
+
+    For example:
+
+        inventory-worker dlq discard --reason unknown_type --because "a test of the shop's"
+    """
+    from worker.cli import loop, terminal
+    from worker.dlq.commands import discard_of
+
+    settings = _settings(kafka, database_url)
+    with terminal.counting("dead letters") as bar:
+        done = loop.run(discard_of(settings, from_topic, selection, because, _who(who), bar))
+    _tell(done, as_json=as_json)
+
+
+@dlq.command("history", epilog=EXIT_CODES)
+def history(
+    *,
+    runs_max: Annotated[int, typer.Option("--limit", min=1, help="The newest so many.")] = 20,
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the runs of replay and discard: who, when, which dead letters, and what came of it.
+
+    For example:
+
+        inventory-worker dlq history --json
+    """
+    from worker.cli import loop, tables, terminal
+    from worker.dlq.commands import history_of
+
+    found = loop.run(history_of(_settings(NOT_NEEDED_KAFKA, database_url), runs_max))
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        terminal.show(tables.dead_letter_runs(found))
+
+
+def _tell(done: "Done", *, as_json: bool) -> None:
+    """Print how a run ended, and exit with 1 where something is left."""
+    if as_json:
+        typer.echo(json.dumps(done.as_json()))
+    else:
+        told = (
+            ", ".join(f"{name} {count:,}" for name, count in done.counts.items()) or "no dead letter chosen"
+        )
+        typer.echo(f"run {done.run.run_id} {done.ended.value}: {told}")
+    raise typer.Exit(0 if done.is_whole else 1)
+
+
+def _who(given: str | None) -> str:
+    import getpass
+    import socket
+
+    return given or f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def _settings(kafka: str | None, database_url: str | None) -> Any:

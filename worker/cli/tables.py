@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from worker.bulk.rows import Imported
     from worker.dev.simulate import Simulated
     from worker.dlq.desk import Stats
+    from worker.dlq.predict import Prediction
     from worker.inspect.audit import Audit
     from worker.inspect.offsets import Offsets
     from worker.inspect.repair import Repaired
@@ -143,6 +144,40 @@ def dead_letter_stats(found: "Stats") -> RenderableType:
     """Dead letters by what they have in common."""
     tables = (table(f"By {name}", (name, "#"), counts.items()) for name, counts in found.by.items())
     return Group(Text(f"{found.total:,} dead letters"), *tables)
+
+
+def predictions(found: "Sequence[Prediction]") -> RenderableType:
+    """What would become of dead letters, one a row, and in sum."""
+    rows = []
+    for one in found:
+        told = one.as_json()
+        event = (told["type"], told["order_id"] or told["id"])
+        rows.append((told["dead_letter"], *event, told["expected"], told["why"], told["message"]))
+    sums = Counter(one.expected.value for one in found)
+    return Group(
+        table("If replayed now", ("letter", "type", "order or event", "expected", "why", "message"), rows),
+        Text(_pairs(sums) if found else "no dead letter chosen"),
+    )
+
+
+def dead_letter_runs(found: "Sequence[Json]") -> RenderableType:
+    """Runs of the replay tool, the newest first."""
+    rows = (
+        (
+            run["run_id"],
+            run["kind"],
+            run["who"],
+            run["started_at"][:TO_THE_SECOND],
+            run["ended"] or "under way",
+            run["dlq_topic"],
+            _pairs(run["selection"]),
+            _pairs(run["counts"]),
+            run["reason"],
+        )
+        for run in found
+    )
+    columns = ("run", "kind", "who", "began", "ended", "topic", "chosen", "counts", "because")
+    return table("Runs", columns, rows)
 
 
 def audit(found: "Audit") -> RenderableType:

@@ -7,7 +7,7 @@ readers (DESIGN §5).
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -42,6 +42,10 @@ class PublisherSettings:
     batch_bytes_max: int = 512 * 1024
     """A record batch before compression; well under the broker's `message.max.bytes`."""
     request_timeout_ms: int = 10_000
+
+
+Place = Callable[[OutRecord, int], int]
+"""The partition of a record, by how many its topic has; where none is given, that of its key (ADR 0003)."""
 
 
 class Refused(NamedTuple):
@@ -79,8 +83,9 @@ class _Verdict(NamedTuple):
 class Publisher:
     """Publishes records and says which were refused for good; one publication at a time, others wait."""
 
-    def __init__(self, settings: PublisherSettings) -> None:
+    def __init__(self, settings: PublisherSettings, place: Place | None = None) -> None:
         self._settings = settings
+        self._place = place
         self._producer: AIOKafkaProducer | None = None
         self._turn = asyncio.Lock()
         self._ending: set[asyncio.Task[None]] = set()
@@ -144,9 +149,11 @@ class Publisher:
     async def _lots(self, records: Sequence[OutRecord]) -> list[_Lot]:
         counts = await self._partition_counts({record.topic for record in records})
         slots: dict[tuple[str, int], list[OutRecord]] = {}
+        place = self._place
         for record in records:
             topic = record.topic
-            slot = (topic, partition_of(record.key, counts[topic]))
+            count = counts[topic]
+            slot = (topic, partition_of(record.key, count) if place is None else place(record, count))
             if (lot := slots.get(slot)) is None:
                 slots[slot] = [record]
             else:

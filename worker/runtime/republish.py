@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sql
 from worker.runtime.answer import AnswerWriter
 from worker.runtime.database import connection
+from worker.runtime.pace import Pace
 from worker.runtime.process import Committed, LevelVersion
 from worker.runtime.records import pack
 from worker.runtime.relay import LEVELS_NEWER_READ, Relay, present_state
@@ -71,7 +72,7 @@ class Republisher:
         self._writer = writer
         self._on_told = on_told
         self._at_once = min(RECORDS_AT_ONCE_MAX, settings.records_per_s)
-        self._next_at_s = 0.0
+        self._pace = Pace(settings.records_per_s)
 
     async def run(self) -> Republished:
         """Tell everything; returns when all of it is on Kafka."""
@@ -106,7 +107,7 @@ class Republisher:
     async def _tell_levels(self, level_nos: list[int]) -> int:
         """Put the levels as they stand into an outbox row of our own, and hand it to the relay."""
         settings = self._settings
-        claimed_at_s = await self._in_time(len(level_nos))
+        claimed_at_s = await self._pace.turn(len(level_nos))
         async with connection(self._pool) as db, db.transaction():
             number = await db.fetchrow(BATCH_NUMBER)
             assert number is not None
@@ -128,7 +129,7 @@ class Republisher:
                 rows = await db.fetch(AVAILABILITY_NEXT, *after, self._at_once)
                 if not rows:
                     return told
-                await self._in_time(len(rows))
+                await self._pace.turn(len(rows))
                 variant_nos, channel_nos = ([row[at] for row in rows] for at in (0, 1))
                 pass_no = await db.fetchval(AVAILABILITY_TELL_AGAIN, variant_nos, channel_nos)
             await self._published(storefront, pass_no)
@@ -143,11 +144,3 @@ class Republisher:
                 if await db.fetchval(AVAILABILITY_IS_PUBLISHED, pass_no):
                     return
             await asyncio.sleep(PUBLISHED_LOOK_AGAIN_S)
-
-    async def _in_time(self, count: int) -> float:
-        """Wait until so many records more keep to the rate; gives the loop's time then."""
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(self._next_at_s - loop.time())
-        now_s = loop.time()
-        self._next_at_s = now_s + count / self._settings.records_per_s
-        return now_s
