@@ -247,6 +247,23 @@ CATALOGUE = [
         """,
         after="shirt: A 1, D 4",
     ),
+    Scenario(
+        "levels of a deleted location are shown while anything but 0 is in them",
+        before="""
+            shirt: A 1, B 3
+            mug: A 1, B 3
+        """,
+        events="""
+            set mug B 2 damaged                 -> applied
+            location B deleted                  -> applied
+            adjust shirt B -3                   -> applied
+            adjust mug B -3                     -> applied
+        """,
+        after="""
+            shirt: A 1
+            mug: A 1, B 0 damaged=2
+        """,
+    ),
 ]
 
 ABSOLUTE = [
