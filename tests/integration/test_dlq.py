@@ -1,15 +1,16 @@
 """The replay tool on a real Kafka and Postgres, with dead letters of a running worker and of others."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.installation import Installation, Sent, cloud_event, installation
-from tests.kafka_tools import DEADLINE_S, make_topic, producer, read
+from tests.kafka_tools import make_topic, producer, read
 from tests.providers import Kafka
 from worker.dlq import commands
 from worker.dlq.desk import desk, listed, shown, stats
@@ -219,29 +220,83 @@ async def test_an_interrupted_replay_is_gone_on_with_and_sends_each_once(shop: I
     await shop.send(*bad)
     async with shop.worker():
         await shop.settled()
-    told = asyncio.Event()
-    running = asyncio.ensure_future(
-        commands.replay_of(
-            settings_of(shop), DLQ, of(shop), None, Limits(1), "tester", None, lambda _done, _most: told.set()
-        )
-    )
-    async with asyncio.timeout(DEADLINE_S):
-        await told.wait()
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
+    topic = f"{shop.name}.orders"
+    command = await shop.started("dlq", "replay", "--topic", topic, "--rate", "1", name="replay")
+    await shop.until("select count(*) = 1 from dlq_run where (counts ->> 'replayed')::int >= 1")
+    assert await command.interrupted() == 130
     [run] = await commands.history_of(settings_of(shop), 9)
     assert run["ended"] == "interrupted"
-    sent = run["counts"]["replayed"]
-    assert 1 <= sent < len(bad)
+    assert 1 <= run["counts"]["replayed"] < len(bad)
 
     done = await replayed(shop, Selection(), resume=run["run_id"])
     assert (done["run_id"], done["ended"], done["counts"]) == (run["run_id"], "done", {"replayed": len(bad)})
-    [partition] = [one for one in shop.ends if one.topic == f"{shop.name}.orders"]
-    found = await read(shop.bootstrap, partition.topic, 2 * len(bad))
+    [partition] = [one for one in shop.ends if one.topic == topic]
+    found = await read(shop.bootstrap, topic, 2 * len(bad))
     assert [(one.partition, dict(one.headers)["ce_id"]) for one in found[len(bad) :]] == [
         (partition.partition, f"e{n}".encode()) for n in range(len(bad))
     ]
+
+
+async def test_all_dead_letters_of_an_order_are_judged_as_its_life_went(shop: Installation) -> None:
+    db = await asyncpg.connect(shop.database_url)
+    await db.execute("alter table level add constraint of_the_test check (reserved <= 1)")
+    await shop.send(shipped("early", "o1"))
+    async with shop.worker(parked_deadline_s=1):
+        await open_letters(shop, 1)
+        await shop.send(order("placed", "o1"), bad_json("other", "o2"))
+        await open_letters(shop, 3)
+        await db.execute("alter table level drop constraint of_the_test")
+        await db.close()
+
+        chosen = of(shop, order="o1")
+        assert await expected(shop, chosen) == {"placed": "applied", "early": "applied"}
+        assert await expected(shop, of(shop, order="o1", type="order.fulfilled")) == {"early": "parked"}
+
+        command = await shop.started("dlq", "replay", "--order", "o1", "--json", name="replay")
+        assert await command.ended() == 0
+        await shop.until(
+            "select count(*) = 2 from v_event where event_id in ('early', 'placed') and outcome = 'applied'"
+        )
+        assert await shop.one_value("select stocked || '/' || reserved from v_level") == "8/0"
+        assert await shop.one_value("select count(*) from dead_letter where state = 'open'") == 1
+    await shop.check()
+
+
+async def test_a_run_sends_nothing_that_came_after_it_began(shop: Installation) -> None:
+    """A letter that dies of its replay again would feed the run that sent it, for ever."""
+    await shop.send(bad_json("e1", "o1"))
+    async with desk(settings_of(shop)) as at:
+        run = await commands._run(at, Kind.REPLAY, of(shop), "tester")
+        async with shop.worker():
+            await shop.settled()
+        assert len(await listed(at, of(shop))) == 1
+        done = await begun(at, run, USUAL, lambda _count: None)
+    assert (done.ended.value, done.counts) == ("done", {})
+
+
+async def test_a_letter_that_was_cut_is_sent_whole_or_not_at_all(
+    shop: Installation, unique_name: str
+) -> None:
+    origin = await make_topic(shop.bootstrap, f"{unique_name}.origin")
+    letters = await make_topic(shop.bootstrap, f"{unique_name}.letters")
+    whole = b"x" * 5000
+    async with producer(shop.bootstrap) as client:
+        await (await client.send(origin, whole, key=b"k"))
+        for digest in (sha256(whole).hexdigest(), "00"):
+            headers = {
+                "dlq-original-topic": origin,
+                "dlq-original-partition": "0",
+                "dlq-original-offset": "0",
+                "dlq-truncated-sha256": digest,
+            }
+            encoded = [(name, value.encode()) for name, value in headers.items()]
+            await (await client.send(letters, whole[:100], key=b"k", headers=encoded))
+
+    done = await commands.replay_of(
+        settings_of(shop), letters, Selection(), None, USUAL, "tester", None, lambda _done, _most: None
+    )
+    assert done.counts == {"replayed": 1, "bytes_gone": 1}
+    assert [one.value for one in await read(shop.bootstrap, origin, 2)] == [whole, whole]
 
 
 async def test_a_replay_stops_by_itself_at_lag_and_at_new_dead_letters(

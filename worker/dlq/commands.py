@@ -41,12 +41,12 @@ async def replay_of(
     async with desk(settings, dlq_topic) as at:
         if resume is None:
             run = await _run(at, Kind.REPLAY, selection, who, to_topic=to_topic)
-            return await replay.begun(at, run, limits, _told(run, bar))
+            return _at_the_end(await replay.begun(at, run, limits, _told(run, bar)), bar)
         kept = await store.read_run(at.db, _run_id(resume))
         if kept is None:
             raise SettingsError(f"there is no run {resume}: `inventory-worker dlq history`")
         run, counts = kept
-        return await replay.resumed(at, run, counts, limits, _told(run, bar))
+        return _at_the_end(await replay.resumed(at, run, counts, limits, _told(run, bar)), bar)
 
 
 async def discard_of(
@@ -55,7 +55,7 @@ async def discard_of(
     """Put the dead letters chosen away."""
     async with desk(settings, dlq_topic) as at:
         run = await _run(at, Kind.DISCARD, selection, who, reason=reason)
-        return await replay.discarded(at, run, _told(run, bar))
+        return _at_the_end(await replay.discarded(at, run, _told(run, bar)), bar)
 
 
 async def history_of(settings: Settings, runs_max: int) -> list[dict[str, Json]]:
@@ -80,6 +80,13 @@ async def _run(
 def _told(run: Run, bar: Bar) -> replay.OnTold:
     most = sum(run.ends.values())
     return lambda count: bar(count, max(count, most))
+
+
+def _at_the_end(done: replay.Done, bar: Bar) -> replay.Done:
+    """What was chosen is known only now: the bar shows all of it."""
+    count = sum(done.counts.values())
+    bar(count, count)
+    return done
 
 
 def _run_id(text: str) -> UUID:
