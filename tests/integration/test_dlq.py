@@ -252,6 +252,14 @@ async def test_all_dead_letters_of_an_order_are_judged_as_its_life_went(shop: In
         assert await expected(shop, chosen) == {"placed": "applied", "early": "applied"}
         assert await expected(shop, of(shop, order="o1", type="order.fulfilled")) == {"early": "parked"}
 
+        # A number that is rolled back is used up, and there are not many for topics.
+        number = "select last_value from topic_topic_no_seq"
+        other = await make_topic(shop.bootstrap, f"{shop.name}.other")
+        await commands.dry_run_of(settings_of(shop), DLQ, chosen, other, 3)
+        used = await shop.one_value(number)
+        await commands.dry_run_of(settings_of(shop), DLQ, chosen, other, 3)
+        assert await shop.one_value(number) == used
+
         command = await shop.started("dlq", "replay", "--order", "o1", "--json", name="replay")
         assert await command.ended() == 0
         await shop.until(

@@ -82,12 +82,23 @@ async def _of_group(at: Desk, sender: Sender, letters: Sequence[Letter]) -> list
     """Judge the letters on one another's effects, in a transaction that never commits."""
     # Caches of its own: they learn what is rolled back.
     judging = processor(at.settings, "inventory-dlq", answer_writer(at.settings), publish_lease=timedelta(0))
+    await _name(at.db, sender, judging, letters)
     transaction = at.db.transaction()
     await transaction.start()
     try:
         return [await _of_letter(at, sender, judging, letter, place) for place, letter in enumerate(letters)]
     finally:
         await transaction.rollback()
+
+
+async def _name(db: "Connection", sender: Sender, judging: Processor, letters: Sequence[Letter]) -> None:
+    """Number the sources and topics, for good: a rolled-back number is used up, and workers wait for it."""
+    originals = [letter.original for letter in letters if letter.original is not None]
+    to_topic = sender.run.to_topic
+    topics = {original.topic for original in originals} if to_topic is None else {to_topic}
+    sources = {letter.decoded.event.source for letter in letters if isinstance(letter.decoded, Arrival)}
+    await judging.interned.know_topics(db, topics)
+    await judging.interned.know_sources(db, sources)
 
 
 async def _of_letter(at: Desk, sender: Sender, judging: Processor, letter: Letter, place: int) -> Prediction:
@@ -122,7 +133,7 @@ def _as_read(outbound: Outbound, place: int) -> RawRecord:
 async def _was_answered(db: "Connection", judging: Processor, arrival: Arrival) -> bool:
     """Whether the event has its final answer already."""
     source = arrival.event.source
-    await judging.interned.know_sources(db, [source])
+    await judging.interned.know_sources(db, [source])  # that of a letter whose bytes were fetched is new
     row = await db.fetchrow(INBOX_READ, [arrival.event.event_id], [judging.interned.source_nos[source]])
     return row is not None and row["outcome"] not in (DEAD_NO, PARKED_NO)
 
