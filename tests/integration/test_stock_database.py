@@ -353,6 +353,23 @@ async def test_oversold_lines_are_held_where_stock_comes_the_oldest_of_them_firs
     assert await rows_of(db, "select sum(shortfall) from level") == [(0,)]
 
 
+async def test_what_is_due_at_once_is_judged_few_at_a_time_and_whole(
+    worker: InProcessWorker, db: "Connection", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each re-allocation looks at all that is held of the level: together they would outlast the session."""
+    monkeypatch.setattr("worker.runtime.pipeline.FOLLOW_UPS_AT_ONCE", 2)
+    topics = Topics()
+    await worker.deliver(*shop(topics), *(place(topics, f"o{n}", "cloth", 3) for n in (1, 2, 3)))
+    await worker.deliver(
+        topics.event("stock.set", sku="C", location_id="A", quantity=0),
+        topics.event("stock.received", sku="C", location_id="B", quantity=9),
+    )
+    assert len(reports(await worker.sweep(), "reservation.reallocated")) == 3
+    assert await levels(db) == {"cloth@A": "0/0", "cloth@B": "9/9"}
+    together = "select count(*) from event as e where e.type = 31 group by e.seq / 8192 order by e.seq / 8192"
+    assert await rows_of(db, together) == [(2,), (1,)]
+
+
 async def test_b73_the_item_of_a_deleted_variant_goes_with_its_last_reservation(
     worker: InProcessWorker, db: "Connection"
 ) -> None:

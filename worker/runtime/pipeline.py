@@ -55,6 +55,9 @@ IsCurrent = Callable[[Batch], bool]
 PARKED_WAITING_READ, PARKED_READY_READ = sql.query("parked_waiting_read"), sql.query("parked_ready_read")
 BATCH_EXISTS = sql.query("batch_exists")
 
+FOLLOW_UPS_AT_ONCE = 500
+"""Events that became due and are judged in one transaction."""
+
 CATALOGUE_RANK, STOCK_RANK, OTHER_RANK = 0, 1, 2
 """Within a batch, where no partition order speaks: catalogue before stock before the rest."""
 
@@ -261,7 +264,9 @@ class Pipeline:
                 self._follow_up_due = False
                 return
             seen.update((one.event.type, one.record.key) for one in arrivals)
-            await self._judge_released(Work(arrivals=arrivals))
+            # Few at a time: each may look at all that is held of a level, and deciding does not give way.
+            for start in range(0, len(arrivals), FOLLOW_UPS_AT_ONCE):
+                await self._judge_released(Work(arrivals=arrivals[start : start + FOLLOW_UPS_AT_ONCE]))
 
     async def _commit_parked(self, rows: Sequence[asyncpg.Record]) -> list[WaitsFor]:
         async def read(db: "Connection") -> Work:
