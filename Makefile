@@ -12,7 +12,7 @@ UV_VERSION = 0.13.9
 COMPILE = pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
           --no-header --python-version 3.11
 
-.PHONY: help env setup demo test check fmt bench lock clean
+.PHONY: help env setup demo test test-faults check fmt bench lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [PYTHON=python3.12] [VENV=.venv] [ARGS='…']"
@@ -30,8 +30,11 @@ setup: $(STAMP) ## everything that demo and test need: environment, Kafka, Postg
 demo: $(STAMP) ## a sample day on a real Kafka and a real Postgres, with tables at the end
 	@$(BIN)/inventory-worker demo $(ARGS)
 
-test: $(STAMP) ## the whole test suite (ARGS='-k name' for a part)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## the whole test suite but for random faults (ARGS='-k name' for a part)
+	@$(BIN)/python -m pytest --ignore=tests/faults $(ARGS)
+
+test-faults: $(STAMP) ## kill workers, Kafka and Postgres at random (FAULT_ROUNDS=n, FAULT_SEED=n)
+	@$(BIN)/python -m pytest -v tests/faults $(ARGS)
 
 check: $(STAMP) ## linters, types, layers, migrations
 	@$(BIN)/ruff check .
