@@ -8,7 +8,7 @@ from schemas.internal import AuditRepaired
 from schemas.outcome import Outcome
 from worker.domain.answer import level_json, units_json, units_text
 from worker.domain.availability import units_of
-from worker.domain.books import Books, held_units
+from worker.domain.books import Books, held_of, held_units
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
 from worker.domain.model import Bucket, Item, Ledger, Level, Line, Order
@@ -98,7 +98,7 @@ def _released(books: Books, order: Order, line: Line) -> list[Json]:
         for part in (() if line.recipe is None else line.recipe.parts)
     }
     released: list[Json] = []
-    for one in reversed(line.reservations):
+    for one in reversed(held_of(line)):
         item = one.level.item
         units = min(one.quantity, held_units(line, item) - wanted.get(item.item_no, 0))
         if units > 0:

@@ -331,6 +331,14 @@ class Books:
         self._levels_changed[level] = None
 
 
+def held_of(line: Line) -> list[Reservation]:
+    """What a line holds, in one order however it came to hold it: answers do not depend on batches."""
+    held = [one for one in line.reservations if one.quantity]
+    if len(held) > 1:
+        held.sort(key=lambda one: (one.level.item.item_no, one.level.location.location_no))
+    return held
+
+
 def held_at(line: Line, item: Item, location: Location) -> int:
     """What a line holds of an item at a location, smallest units."""
     return sum(

@@ -7,7 +7,7 @@ from schemas.outcome import Outcome
 from schemas.quantity import text_micro
 from worker.domain.answer import units_json
 from worker.domain.availability import units_of
-from worker.domain.books import Books, held_units
+from worker.domain.books import Books, held_of, held_units
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
 from worker.domain.model import Bucket, Fulfillment, Item, Line, LineQuantity, Order, WaitKind, WaitsFor
@@ -56,7 +56,7 @@ def _is_canceled(order: Order, data: OrderCanceled) -> bool:
 def _given_up(books: Books, line: Line) -> list[Json]:
     """Release all that a line holds; what that was, as the answer tells it."""
     released = []
-    for level, units in [(one.level, one.quantity) for one in line.reservations if one.quantity]:
+    for level, units in [(one.level, one.quantity) for one in held_of(line)]:
         books.release(line, level, units)
         released.append(units_json(level.item, level.location, units))
     return released

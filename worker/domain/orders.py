@@ -10,7 +10,7 @@ from schemas.quantity import micro, text, text_micro
 from worker.domain.allocate import Route
 from worker.domain.answer import units_json
 from worker.domain.availability import fits, free
-from worker.domain.books import Books, Hold
+from worker.domain.books import Books, Hold, held_of
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
 from worker.domain.model import MICRO, Cart, Channel, Level, Line, Order, WaitKind, WaitsFor
@@ -269,9 +269,7 @@ def placed_line(line: Line) -> Json:
     """A line and what it holds, as answers tell it."""
     quantity_micro = line.quantity_micro
     reservations = []
-    for reservation in line.reservations:
-        if not reservation.quantity:
-            continue
+    for reservation in held_of(line):
         level = reservation.level
         item = level.item
         places = item.decimal_places

@@ -16,7 +16,7 @@ from worker.domain.alerts import orphaned, uncovered
 from worker.domain.allocate import Route, route_of, serve
 from worker.domain.answer import units_json
 from worker.domain.availability import Demand, free, free_units
-from worker.domain.books import Books
+from worker.domain.books import Books, held_of
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
 from worker.domain.model import MICRO, CartHold, Item, Level, Line, Order, Part, Recipe
@@ -76,8 +76,8 @@ def location_evacuated(books: Books, event: Event) -> Verdict:
     leaving = [
         Leaving(line, one.level, one.quantity)
         for line in order.lines
-        for one in line.reservations
-        if one.quantity and one.level.location.location_id == data.location_id
+        for one in held_of(line)
+        if one.level.location.location_id == data.location_id
     ]
     if location is None or not location.deleted or not leaving:
         gone = Refusal(Outcome.STALE, f"order {data.order_id} has nothing to take away from there")
@@ -167,8 +167,8 @@ def _without_stock(books: Books, order: Order) -> list[Leaving]:
     """What the order's lines hold of levels, and is not there."""
     leaving = []
     for line in order.lines:
-        for one in line.reservations:
-            lacking = uncovered(books, one.level) if one.quantity and one.level.shortfall else ()
+        for one in held_of(line):
+            lacking = uncovered(books, one.level) if one.level.shortfall else ()
             units = sum(
                 units
                 for other, units in lacking
