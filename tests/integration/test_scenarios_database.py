@@ -337,6 +337,27 @@ async def test_b51_a_cancel_and_a_shipment_at_once_count_what_left(
     assert await levels(db) == {"shirt@A": "8/0"}
 
 
+async def test_a_cancel_releases_a_parked_placement_and_what_is_shipped_of_it_leaves(
+    worker: InProcessWorker, db: "Connection"
+) -> None:
+    """The placement waits for a coat; of the batch that ships and cancels only a cart names the shirt."""
+    topics = Topics()
+    await worker.deliver(
+        *shop(topics, shirt=10), place(topics, "o1", ("shirt", 3), ("coat", 1), event_id="placed")
+    )
+
+    cart = [line("L1", "shirt", 1), line("L2", "coat", 1)]
+    told = await worker.deliver(
+        topics.event("variant.created", variant_id="coat"),
+        topics.event("cart.validated", cart_id="c1", sales_channel_id="web", lines=cart),
+        shipped(topics, "o1", "f1", 2),
+        topics.event("order.canceled", order_id="o1"),
+    )
+
+    assert ("placed", "order_canceled") in outcomes(told)
+    assert await levels(db) == {"shirt@A": "8/0"}
+
+
 async def test_b60_two_orders_grow_at_once_for_the_last_units(
     database_url: str, worker: InProcessWorker, db: "Connection"
 ) -> None:

@@ -85,9 +85,12 @@ def needs_of(events: Iterable[Event]) -> Needs:
 
 
 def edited_variant_ids(event: Event) -> set[str]:
-    """Variants that a change of an order names: whoever releases the event locks their items too."""
+    """Variants that a change or a placement of an order names: who releases the event locks their items too.
+
+    A placement is released by a cancel: its lines are frozen, hold nothing, and may be shipped all the same.
+    """
     data = event.data
-    return {line.variant_id for line in data.lines} if isinstance(data, OrderUpdated) else set()
+    return {line.variant_id for line in data.lines} if isinstance(data, OrderUpdated | OrderPlaced) else set()
 
 
 def item_ids_made(event: Event, items_by_sku: Mapping[str, Item]) -> tuple[str, ...]:

@@ -382,7 +382,7 @@ class Loader:
         self.types_by_topic = types_by_topic
         self.parked_deadline = parked_deadline
         self._edited_variants: dict[str, set[str]] = {}
-        """By order, what its parked edits name, found too late to be locked: for the rerun."""
+        """By order, what its parked edits and placements name, found too late to be locked: for the rerun."""
         self.present = present
         self.usual = self._usual_with_room = usual or Usual()
 
@@ -496,7 +496,7 @@ class Loader:
             )
 
     def _needs(self, events: Sequence[Event]) -> Needs:
-        """What the events name, and what the parked edits name that made this batch run again."""
+        """What the events name, and what parked edits and placements name that made this batch run again."""
         needs = needs_of(events)
         for order_id in self._edited_variants.keys() & needs.orders.keys():
             needs.variant_ids |= self._edited_variants[order_id]
@@ -626,7 +626,7 @@ class Loader:
         rows.return_parts = await connection.fetch(ORDER_RETURN_PARTS_READ, placed)
 
     def _need_edited(self, parked: Iterable[ParkedRow], ids: Mapping[int, str], needs: Needs) -> None:
-        """Parked edits may be released: raises RerunError where what they name is not locked.
+        """Parked edits and placements may be released: raises RerunError where what they name is not locked.
 
         Their lock order does not allow to lock it now; the rerun will know of it from the start.
         """
@@ -636,7 +636,7 @@ class Loader:
                 named = edited_variant_ids(row.decoded.event)
                 self._edited_variants.setdefault(ids[row.order_no], set()).update(named)
         if not needs.variant_ids.issuperset(set().union(*self._edited_variants.values())):
-            message = "a parked edit names variants that are not locked"
+            message = "a parked edit or placement names variants that are not locked"
             raise RerunError(message)
 
 
