@@ -101,6 +101,30 @@ async def test_raising_decimal_places_changes_no_quantity_anywhere(
     assert await levels(db) == {"cloth@A": "5.25/2.25", "cloth@B": "1.5/0"}
 
 
+async def test_what_stands_before_a_raise_of_decimal_places_is_judged_by_the_places_there_were(
+    worker: InProcessWorker, db: "Connection"
+) -> None:
+    """Alone as in a batch: half a piece is no piece, until pieces are counted in halves."""
+    topics = Topics()
+    await worker.deliver(topics.event("variant.created", variant_id="cloth", sku="C"))
+    half = [{"sku": "C", "required_quantity": "0.5"}]
+
+    told = await worker.deliver(
+        topics.event("variant.created", event_id="early", variant_id="k1", inventory_items=half),
+        topics.event("variant.updated", event_id="raise", variant_id="cloth", sku="C", decimal_places=2),
+        topics.event("variant.updated", event_id="late", variant_id="k1", inventory_items=half),
+        topics.event("variant.created", event_id="later", variant_id="k2", inventory_items=half),
+    )
+
+    assert outcomes(told) == [
+        ("early", "dead_lettered"),
+        ("raise", "applied"),
+        ("late", "parked"),
+        ("later", "applied"),
+    ]
+    assert await levels(db) == {}
+
+
 def line_of(line_item_id: str, quantity: int) -> Json:
     return {"line_item_id": line_item_id, "quantity": quantity}
 

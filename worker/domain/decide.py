@@ -120,7 +120,8 @@ def decide(
 
     Changes the snapshot's working copies. An event that parks here and becomes final here has two verdicts,
     the first `superseded`. Gives `Lacking` where an alert has to name reservations that were not loaded; the
-    snapshot is then spent; likewise `Finer` where an item must be counted in more decimal places first. From
+    snapshot is then spent; likewise `Finer` where an item must be counted in more decimal places first. What
+    stands before that event in the batch has to be judged by itself then, by what counted before. From
     `releasing_max` verdicts on, parked events of orders are left to be looked at again after the commit; 0
     tells an event that cannot be written from one that it would release (protocol §2.5).
     """
@@ -143,8 +144,8 @@ def decide(
         _record(books, verdict)
         if order is not None and (order.parked or order.order_id in waiting):
             _judge_again(books, order, _queue(waiting, order, redriven), releasing_max)
-    if books.finer:
-        return Finer(books.finer)
+        if books.finer:
+            return Finer(books.finer, event)
     if books.lacking:
         return Lacking(frozenset(books.lacking))
     return books.decision

@@ -136,10 +136,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Finer:
-    """Items have to be counted in more decimal places before anything is decided."""
+    """Items have to be counted in more decimal places before an event can be decided, and all behind it."""
 
     decimal_places: Mapping[int, int]
     """By item number."""
+    event: Event
 
 
 @dataclass(frozen=True, slots=True)

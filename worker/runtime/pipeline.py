@@ -22,6 +22,7 @@ from aiokafka import TopicPartition
 
 import sql
 from schemas.outcome import DeadReason
+from worker.domain.event import Event
 from worker.domain.model import WaitsFor
 from worker.runtime.assignment import Batch
 from worker.runtime.backoff import Backoff
@@ -31,10 +32,11 @@ from worker.runtime.decode import Arrival, Poison, RawRecord, beyond_retention, 
 from worker.runtime.due import Due
 from worker.runtime.followups import follow_ups
 from worker.runtime.load import RerunError
-from worker.runtime.parked import as_dead, parked_rows
+from worker.runtime.parked import ParkedRow, as_dead, parked_rows
 from worker.runtime.process import (
     Committed,
     CommitUnknownError,
+    EarlierFirstError,
     Processor,
     Progress,
     Work,
@@ -286,6 +288,8 @@ class Pipeline:
                 if not await self._is_there(unknown.committed):
                     continue
                 committed = unknown.committed
+            except EarlierFirstError as error:
+                return await self._in_two_parts(work, error.event)
             except _PoisonError as error:
                 return await self._bisect(work, error)
             await self._relay.offer(committed)
@@ -299,6 +303,19 @@ class Pipeline:
             if failure_of(error) is Failure.POISON:
                 raise _PoisonError(type(error).__name__) from error
             raise
+
+    async def _in_two_parts(self, work: Work, event: Event) -> list[WaitsFor]:
+        """Commit what stands before an event, then that and the rest."""
+        arrivals = list(work.arrivals)
+        at = next((n for n, one in enumerate(arrivals) if one.event is event), None)
+        if at is not None:
+            before, rest = Work(arrivals=arrivals[:at]), replace(work, arrivals=arrivals[at:])
+        else:
+            redriven = list(work.redriven)
+            at = next(n for n, row in enumerate(redriven) if _is_of(row, event))
+            before = Work(arrivals=arrivals, redriven=redriven[:at])
+            rest = replace(work, arrivals=(), redriven=redriven[at:])
+        return await self._commit(before) + await self._commit(rest)
 
     async def _bisect(self, work: Work, error: "_PoisonError") -> list[WaitsFor]:
         """Halve the work until the event at fault stands alone; it becomes a dead letter (protocol §2.5)."""
@@ -378,6 +395,10 @@ class Pipeline:
         done, self._done = self._done, {}
         if done:
             await self._commit_offsets(done)
+
+
+def _is_of(row: ParkedRow, event: Event) -> bool:
+    return (row.source, row.event_id) == (event.source, event.event_id)
 
 
 def _rank(type_name: str) -> int:

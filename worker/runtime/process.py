@@ -104,6 +104,14 @@ class CommitUnknownError(Exception):
         self.committed = committed
 
 
+class EarlierFirstError(Exception):
+    """An event changes how the events behind it are judged: those before it are to be committed first."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__("events before this one are committed first")
+        self.event = event
+
+
 class _FinerError(Exception):
     """Items have to be counted in more decimal places before the batch can be decided."""
 
@@ -150,8 +158,9 @@ class Processor:
     async def process(self, connection: "Connection", work: Work, meanwhile: Meanwhile) -> Committed:
         """Judge the work and commit it; `meanwhile` is called once while the database is writing.
 
-        Raises RerunError (nothing is written; run the same work again), CommitUnknownError, and whatever
-        asyncpg raises: then nothing is written either.
+        Raises RerunError (nothing is written; run the same work again), EarlierFirstError (nothing is
+        written; run it in two parts), CommitUnknownError, and whatever asyncpg raises: then nothing is
+        written either.
         """
         await self._intern(connection, work)
         transaction = connection.transaction()
@@ -291,7 +300,9 @@ class Processor:
             match decide(sorted_out.events, snapshot, sorted_out.redriven, releasing_max=releasing_max):
                 case Decision() as decision:
                     return snapshot, decision
-                case Finer(decimal_places=decimal_places):
+                case Finer(decimal_places=decimal_places, event=event):
+                    if event is not sorted_out.events[0]:
+                        raise EarlierFirstError(event)
                     raise _FinerError(decimal_places)
                 case Lacking(levels=levels):
                     await self.loader.load_reservations(connection, loaded, levels)
