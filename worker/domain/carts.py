@@ -24,7 +24,7 @@ from worker.domain.availability import (
 from worker.domain.books import Books
 from worker.domain.decision import Json, Verdict
 from worker.domain.event import Event
-from worker.domain.model import Cart, CartHold, Channel, Level, Line
+from worker.domain.model import Cart, CartHold, Channel, Line
 from worker.domain.placement import Asked, Granted, demand_of, grant
 from worker.domain.verdict import Obstacle, Poison, Refusal, Short, stopped
 
@@ -56,7 +56,7 @@ def cart_validated(books: Books, event: Event) -> Verdict:
     cart = books.carts.get(data.cart_id)
     channel = books.catalogue.channels.get(data.sales_channel_id)
     unknown = _unknown(books, data)
-    with books.as_if_released(() if cart is None else _held(cart)):
+    with books.as_if_released(() if cart is None else cart.units):
         found = _found(books, data, channel)
     if isinstance(found, Poison):
         return stopped(event, found, books.snapshot, answer)
@@ -198,10 +198,6 @@ def _line(line: CartLine, *, managed: bool, available: int | str | None, short: 
 
 
 # ── Holds ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _held(cart: Cart) -> list[tuple[Cart, Level, int]]:
-    return [(cart, one.level, one.quantity) for one in cart.holds]
 
 
 def _hold(books: Books, event: Event, cart: Cart, granted: Granted, answer: Json) -> None:

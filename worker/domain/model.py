@@ -394,6 +394,11 @@ class Cart:
     is_stored: bool = False
     """Whether there are rows of what it held before this batch."""
 
+    @property
+    def units(self) -> list[tuple["Cart", Level, int]]:
+        """What is held for it, in the form in which books judge it as released."""
+        return [(self, one.level, one.quantity) for one in self.holds]
+
 
 class SetKey(NamedTuple):
     """The entity that guards stock.set: level x bucket x source (rulings, Absolute events)."""

@@ -206,7 +206,7 @@ def _granted_to_holder(
     books: Books, cart: Cart, channel: Channel, data: OrderPlaced, lines: Sequence[Line], terms: _LineTerms
 ) -> Granted | WaitsFor | Short:
     """What the lines get where the order's cart holds something: that is free for them."""
-    with books.as_if_released([(cart, one.level, one.quantity) for one in cart.holds]):
+    with books.as_if_released(cart.units):
         return _granted(books, channel, data, lines, terms)
 
 
