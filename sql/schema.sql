@@ -1348,6 +1348,22 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.read_up_to_v1(its_group text, its_topics text[], present timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+AS $function$
+select
+    case
+        when present is not null then present
+        when count(distinct p.topic) = cardinality(its_topics)
+            then least(clock_timestamp(), min(coalesce(p.caught_up_at, '-infinity')))
+        else '-infinity'
+    end
+from consumer_progress as p
+where p.consumer_group = its_group and p.topic = any(its_topics)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.units(count bigint, decimal_places smallint)
  RETURNS numeric
  LANGUAGE sql

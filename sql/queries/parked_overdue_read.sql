@@ -1,20 +1,8 @@
 -- Events that have waited past their deadline, the longest overdue first.
 -- Parameters: $1 consumer group, $2 its input topics, $3 how many at the most, $4 a moment to take
--- for the present instead, all being read up to it (null: the clock and the gate below). Locks: none.
+-- for the present instead, all being read up to it (null: the clock). Locks: none.
 -- None is overdue before every partition of every topic is read past its deadline: what it waits for may still be
--- unread there. A partition that nobody has looked at yet holds all deadlines up.
-with gate as (
-    select
-        case
-            when $4::timestamptz is not null then $4::timestamptz
-            when count(distinct p.topic) = cardinality($2::text [])
-                then least(clock_timestamp(), min(coalesce(p.caught_up_at, '-infinity')))
-            else '-infinity'
-        end as passed_at
-    from consumer_progress as p
-    where p.consumer_group = $1 and p.topic = any($2::text [])
-)
-
+-- unread there (functions/read_up_to.sql).
 select
     p.event_id,
     p.source_no,
@@ -30,7 +18,7 @@ select
     p.key,
     p.value,
     p.headers
-from gate as g
+from read_up_to_v1($1, $2::text [], $4) as g (passed_at)
 inner join parked as p on p.until < g.passed_at
 order by p.until, p.arrival
 limit $3
