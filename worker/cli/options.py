@@ -1,6 +1,6 @@
 """Options that several commands have."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,11 +49,12 @@ def settings_from(
 
 def moment(value: str) -> datetime:
     """A moment as RFC 3339 or a date; without a zone it is UTC."""
+    from worker.inspect.rows import moment_of
+
     try:
-        given = datetime.fromisoformat(value)
+        return moment_of(value)
     except ValueError:
         raise typer.BadParameter("write 2026-05-04T12:30:00Z, or only the date") from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def log_as(settings: "Settings") -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +9,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from worker.dlq.letter import Json, Letter
+from worker.inspect.rows import moment_of
 from worker.settings import SettingsError
 
 
@@ -107,10 +107,9 @@ class Selection:
 
 def _ms(text: str) -> float:
     try:
-        moment = datetime.fromisoformat(text)
+        return moment_of(text).timestamp() * 1000
     except ValueError:
         raise SettingsError(f"not a time: {text}; for example 2026-05-04T12:00:00Z") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
 
 
 def _decoded(key: bytes | None) -> str | None:

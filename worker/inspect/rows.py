@@ -1,7 +1,7 @@
 """Database rows as JSON values, spelled as on the wire."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,12 @@ def wire_row(row: "asyncpg.Record") -> dict[str, Json]:
 def wire_rows(rows: "Iterable[asyncpg.Record]") -> list[dict[str, Json]]:
     """The same for several rows."""
     return [wire_row(row) for row in rows]
+
+
+def moment_of(text: str) -> datetime:
+    """The moment that a person names, RFC 3339 or a date; without a zone it is UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def wire_number(value: Decimal) -> int | str:
