@@ -16,7 +16,6 @@ import asyncpg
 import pytest
 
 from schemas import EventData, EventType
-from schemas.internal import CartHoldEvacuated, CartHoldExpired
 from schemas.outcome import Outcome
 from schemas.topics import Output
 from tests.books import connected, contradictions, levels, rows_of, waiting_for_a_lock
@@ -39,7 +38,9 @@ from tests.unit.test_scenarios_known_failures import SCENARIOS as KNOWN_FAILURES
 from tests.unit.test_scenarios_orders import SCENARIOS as ORDERS
 from tests.unit.test_scenarios_policies import SCENARIOS as POLICIES
 from tests.unit.test_scenarios_rulings import SCENARIOS as RULINGS
+from tests.unit.test_scenarios_stock import OWN as FOLLOW_UPS
 from tests.unit.test_scenarios_stock import SCENARIOS as STOCK
+from tests.unit.world import OWN
 from worker.domain.decision import Verdict
 from worker.domain.event import Event
 from worker.inspect.state import levels as level_rows
@@ -93,13 +94,10 @@ class Teller:
         return self.records[identity]
 
 
-OWN = {"cart.hold_expired": CartHoldExpired, "cart.hold_evacuated": CartHoldEvacuated}
-
-
 def _told_itself(told: Told) -> Arrival:
-    """As the worker tells something of a cart itself, but under the scenario's id."""
-    data = OWN[told.type](**told.data)
-    arrival = internal_arrival(EventType(told.type), data, data.cart_id, told.id, datetime.now(UTC))
+    """As the worker tells something itself, but under the scenario's id."""
+    data = cast("EventData", OWN[told.type](**told.data))
+    arrival = internal_arrival(EventType(told.type), data, told.id, "scenario", datetime.now(UTC))
     return arrival._replace(event=arrival.event._replace(source=told.source, event_id=told.id))
 
 
@@ -145,6 +143,7 @@ TABLES = [
     *HOLDS,
     *POLICIES,
     *STOCK,
+    *FOLLOW_UPS,
 ]
 
 
